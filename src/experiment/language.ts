@@ -1,0 +1,162 @@
+/** The experiment language: the types of an experiment file, its units, and `experiment()`. */
+
+declare const durationBrand: unique symbol;
+declare const rateBrand: unique symbol;
+declare const bytesBrand: unique symbol;
+
+/** A duration as written: a number with its unit, "25ms"; also what `--set` accepts. Build it with `ms(25)`. */
+export type Duration = string & { readonly [durationBrand]: true };
+/** A rate as written: "1000/s". Build it with `perSecond(1000)`. */
+export type Rate = string & { readonly [rateBrand]: true };
+/** A size as written: "16MiB". Build it with `mebibytes(16)`. */
+export type Size = string & { readonly [bytesBrand]: true };
+
+export const microseconds = (value: number): Duration => `${value}us` as Duration;
+export const ms = (value: number): Duration => `${value}ms` as Duration;
+export const seconds = (value: number): Duration => `${value}s` as Duration;
+export const minutes = (value: number): Duration => `${value}min` as Duration;
+export const perSecond = (value: number): Rate => `${value}/s` as Rate;
+export const perMinute = (value: number): Rate => `${value}/min` as Rate;
+export const mebibytes = (value: number): Size => `${value}MiB` as Size;
+export const gibibytes = (value: number): Size => `${value}GiB` as Size;
+
+/** The system under test: one Clockwork controller, its workers, and the models they serve. */
+export interface SystemSpec {
+  /** Name of a scheduling strategy; "INFER5" is the original's. */
+  readonly scheduler: string;
+  /** The controller's default SLO, applied to every request without an SLO factor. */
+  readonly slo: Duration;
+  /** How far ahead of a GPU's free time actions are sent (default 10 ms, 15 ms with generated inputs). */
+  readonly scheduleAhead?: Duration;
+  /** Batch sizes above 1 that are predicted to take longer are not used (default 250 ms). */
+  readonly maxExec?: Duration;
+  /** Largest batch size (default 8). */
+  readonly maxBatch?: number;
+  /** GPUs that the controller uses, over all workers (default 100). */
+  readonly maxGpus?: number;
+  /** The controller invents inputs for requests that carry none (default false). */
+  readonly generateInputs?: boolean;
+  /** Number of worker processes (default 1). */
+  readonly workers?: number;
+  /** GPUs of each worker (default 1). */
+  readonly gpusPerWorker?: number;
+  /** Memory for weights on each GPU (default 23085449216 B, the original's). */
+  readonly weightsCache?: Size;
+  /** Page size of that memory (default 16 MiB). */
+  readonly pageSize?: Size;
+  /** Profile set of the simulated GPUs: a name in `experiments/profiles/`, or a path to a CSV file. */
+  readonly profiles: string;
+  /** Model name to number of instances. */
+  readonly models: Readonly<Record<string, number>>;
+  /** Columns as documented to users, or as the original's code writes them (default "documented"). */
+  readonly telemetryDialect?: "documented" | "original";
+}
+
+interface WorkloadCommon {
+  /** Sent but not measured, at the start (default 2 s). */
+  readonly warmUp?: Duration;
+  /** Length of the measurement window. */
+  readonly duration: Duration;
+  /** Sent but not measured, at the end (default 1 s). */
+  readonly coolDown?: Duration;
+  /** Requests carry an input of the model's size (default false: empty inputs). */
+  readonly inputs?: boolean;
+}
+
+/** Open loop: arrivals independent of responses, spread evenly over all model instances. */
+export interface OpenLoopSpec extends WorkloadCommon {
+  readonly arrivals: "poisson" | "constant";
+  /** Requests per time, over all model instances together. */
+  readonly rate: Rate;
+}
+
+/** Closed loop: each model instance has `concurrency` requests outstanding at any time. */
+export interface ClosedLoopSpec extends WorkloadCommon {
+  readonly arrivals: "closed-loop";
+  /** Outstanding requests per model instance. */
+  readonly concurrency: number;
+  /** Pause between a response and the next request of the same slot (default 0 s). */
+  readonly thinkTime?: Duration;
+}
+
+/** Replay of a trace in the published format of Azure Functions 2019 (invocations per function and minute). */
+export interface AzureFunctions2019Spec extends WorkloadCommon {
+  readonly arrivals: "azure-functions-2019";
+  /** Path of the CSV file; relative paths are looked up from the experiment file, then from the working folder. */
+  readonly trace: string;
+  /** Column (minute of the day, as the header names it) at which sending starts (default: the first column). */
+  readonly startMinute?: number;
+  /** Multiplies every count (default 1). */
+  readonly loadFactor?: number;
+  /** Trace time per experiment time: 60 plays one traced minute per second, so rates grow 60-fold (default 1). */
+  readonly timeCompression?: number;
+  /** Where in its minute an invocation falls: evenly spaced, or at random as a Poisson process with that mean (default "even"). */
+  readonly placement?: "even" | "poisson";
+}
+
+export type WorkloadSpec = OpenLoopSpec | ClosedLoopSpec | AzureFunctions2019Spec;
+
+/** Metrics that checks and headlines may name; definitions in docs/metrics.md. */
+export const METRIC_NAMES = [
+  "offered_load",
+  "throughput",
+  "goodput",
+  "slo_attainment",
+  "latency_p50",
+  "latency_p99",
+  "latency_p999",
+  "latency_max",
+  "service_time_p99",
+  "cold_start_share",
+  "batch_size_mean",
+  "gpu_utilisation",
+  "send_lateness_p99",
+  "dropped_share",
+  "failed_share",
+] as const;
+
+export type MetricName = (typeof METRIC_NAMES)[number];
+
+/** A claim of the experiment about a metric; bounds carry the metric's unit (a Duration, a Rate, or a share from 0 to 1). */
+export interface CheckSpec {
+  readonly metric: MetricName;
+  readonly atLeast?: Duration | Rate | number;
+  readonly atMost?: Duration | Rate | number;
+  /** Limits the check to runs whose swept parameters have these values; all runs when absent. */
+  readonly when?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface ReportSpec {
+  /** The figure at the top: this metric against this swept parameter. */
+  readonly headline?: { readonly metric: MetricName; readonly against: string };
+}
+
+/** Deadlines of a run's states; a run that passes one fails with the reason. */
+export interface LimitsSpec {
+  /** From launch until every role is ready (default 30 s). */
+  readonly launch?: Duration;
+  /** From the last send until every response is in (default 10 s). */
+  readonly drain?: Duration;
+}
+
+export interface ExperimentSpec {
+  /** Kebab-case; also the name of the results folder. */
+  readonly name: string;
+  readonly title?: string;
+  /** What the experiment is to answer, in a sentence or two; printed in the report. */
+  readonly question?: string;
+  /** Whole number; repetition i uses seed + i − 1 (default 1). */
+  readonly seed?: number;
+  readonly system: SystemSpec;
+  readonly workload: WorkloadSpec;
+  /** Path of a key ("system.slo") to the values it takes; several paths make a grid, the last varies fastest. */
+  readonly sweep?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
+  /** Runs per point of the sweep (default 1). */
+  readonly repetitions?: number;
+  readonly checks?: Readonly<Record<string, CheckSpec>>;
+  readonly report?: ReportSpec;
+  readonly limits?: LimitsSpec;
+}
+
+/** Declares an experiment; an experiment file default-exports its result. Nothing is checked or started here. */
+export const experiment = (spec: ExperimentSpec): ExperimentSpec => spec;

@@ -1,0 +1,97 @@
+/** An experiment after validation: every default filled in, every quantity a number with its unit in the name. */
+import type { MetricName } from "#experiment/language.ts";
+import type { Nanos } from "#stdx/nanos.ts";
+
+export interface System {
+  readonly scheduler: string;
+  readonly sloNs: Nanos;
+  readonly scheduleAheadNs: Nanos;
+  readonly maxExecNs: Nanos;
+  readonly maxBatch: number;
+  readonly maxGpus: number;
+  readonly generateInputs: boolean;
+  readonly workers: number;
+  readonly gpusPerWorker: number;
+  readonly weightsCacheBytes: number;
+  readonly pageSizeBytes: number;
+  readonly profiles: string;
+  /** In the order written; instances of a model are consecutive. */
+  readonly models: readonly { readonly model: string; readonly instances: number }[];
+  readonly telemetryDialect: "documented" | "original";
+}
+
+interface WorkloadTimes {
+  readonly warmUpNs: Nanos;
+  readonly durationNs: Nanos;
+  readonly coolDownNs: Nanos;
+  readonly inputs: boolean;
+}
+
+export type Workload = WorkloadTimes &
+  (
+    | { readonly arrivals: "poisson" | "constant"; readonly ratePerS: number }
+    | { readonly arrivals: "closed-loop"; readonly concurrency: number; readonly thinkTimeNs: Nanos }
+    | {
+        readonly arrivals: "azure-functions-2019";
+        readonly trace: string;
+        readonly startMinute: number | null;
+        readonly loadFactor: number;
+        readonly timeCompression: number;
+        readonly placement: "even" | "poisson";
+      }
+  );
+
+export interface Check {
+  readonly name: string;
+  readonly metric: MetricName;
+  /** In the metric's unit: ns, requests per second, or a share. */
+  readonly atLeast: number | null;
+  readonly atMost: number | null;
+  readonly when: readonly { readonly path: string; readonly value: string | number | boolean }[];
+}
+
+/** One point of the sweep's grid: the swept paths and their values as written. */
+export type Point = readonly { readonly path: string; readonly value: string | number | boolean }[];
+
+/** The experiment of one run: the sweep's values are already in place. */
+export interface RunSpec {
+  readonly system: System;
+  readonly workload: Workload;
+  readonly launchLimitNs: Nanos;
+  readonly drainLimitNs: Nanos;
+}
+
+/** One run of the plan. */
+export interface PlannedRun extends RunSpec {
+  /** 0-based position in the plan. */
+  readonly index: number;
+  /** Folder name: "00-slo=25ms-rep=1". */
+  readonly name: string;
+  readonly point: Point;
+  /** 1-based. */
+  readonly repetition: number;
+  readonly seed: number;
+}
+
+export interface Plan {
+  readonly name: string;
+  readonly title: string;
+  readonly question: string;
+  readonly seed: number;
+  readonly repetitions: number;
+  readonly sweep: readonly { readonly path: string; readonly values: readonly (string | number | boolean)[] }[];
+  readonly checks: readonly Check[];
+  readonly headline: { readonly metric: MetricName; readonly against: string } | null;
+  readonly runs: readonly PlannedRun[];
+}
+
+/** One mistake in an experiment file; `validate` returns all of them. */
+export interface Problem {
+  /** Key path from the experiment's root: "workload.duration". */
+  readonly path: string;
+  /** The offending value as JSON, or "" when the key is missing. */
+  readonly value: string;
+  readonly message: string;
+  /** What would be right. */
+  readonly remedy: string;
+}

@@ -1,0 +1,103 @@
+/** What goes into and comes out of the controller's state machine, and the facts it leaves for the logs. */
+import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
+import type { ActionKind } from "#serving/status.ts";
+import type { Nanos } from "#stdx/nanos.ts";
+
+export type ControllerEvent =
+  | {
+      readonly kind: "request";
+      readonly connectionId: number;
+      /** The client's correlation id on that connection. */
+      readonly messageId: number;
+      /** When the whole request had been read; at most `now`. */
+      readonly arrival: Nanos;
+      readonly request: ClientRequest;
+    }
+  | { readonly kind: "client_down"; readonly connectionId: number }
+  | { readonly kind: "worker_up"; readonly worker: number }
+  | { readonly kind: "worker_down"; readonly worker: number; readonly reason: string }
+  | {
+      readonly kind: "result";
+      readonly worker: number;
+      /** When the whole result had been read; at most `now`. */
+      readonly received: Nanos;
+      readonly result: ActionResult;
+    }
+  /** The network layer has taken the whole action; frees a send slot. */
+  | { readonly kind: "action_sent"; readonly worker: number; readonly actionId: number }
+  | { readonly kind: "timer" };
+
+export type ControllerEffect =
+  | { readonly kind: "send_action"; readonly worker: number; readonly action: Action }
+  | { readonly kind: "respond"; readonly connectionId: number; readonly messageId: number; readonly response: ClientResponse }
+  | { readonly kind: "request_done"; readonly record: RequestRecord }
+  | { readonly kind: "action_done"; readonly record: ActionRecord }
+  /** One line for the console: start-up markers and summaries. */
+  | { readonly kind: "print"; readonly line: string };
+
+/** Everything the request log needs to know of one inference request; instants are the controller's. */
+export interface RequestRecord {
+  /** The controller's id: 0, 1, 2, … in order of arrival, unique in its life. */
+  readonly requestId: number;
+  readonly connectionId: number;
+  readonly userRequestId: number;
+  readonly userId: number;
+  readonly modelId: number;
+  readonly modelExists: boolean;
+  readonly sloFactor: number;
+  readonly result: number;
+  readonly arrival: Nanos;
+  /** When the response was handed to the network layer. */
+  readonly departure: Nanos;
+  /** The SLO used; null when none applied. */
+  readonly slo: Nanos | null;
+  /** Workers (and, for the original's dialect, GPUs) that held the model at arrival and departure. */
+  readonly arrivalWorkers: number;
+  readonly departureWorkers: number;
+  readonly arrivalGpus: number;
+  readonly departureGpus: number;
+}
+
+/** One request of an infer action's batch. */
+export interface BatchMember {
+  readonly requestId: number;
+  readonly connectionId: number;
+  readonly userRequestId: number;
+  readonly arrival: Nanos;
+  readonly departure: Nanos;
+  readonly slo: Nanos;
+  readonly met: boolean;
+}
+
+/** Everything the action log needs to know of one action; instants are on the controller's clock, absent ones null. */
+export interface ActionRecord {
+  readonly actionId: number;
+  readonly action: ActionKind;
+  readonly status: number;
+  readonly worker: number;
+  readonly gpuId: number;
+  readonly modelId: number;
+  readonly batchSize: number;
+  /** Handed to the network layer; for status 45 the instant of the decision to drop it. */
+  readonly sent: Nanos;
+  /** When the action was built (the original's `sent` of infer actions). */
+  readonly built: Nanos;
+  readonly received: Nanos;
+  readonly processed: Nanos;
+  readonly expectedDuration: Nanos | null;
+  readonly expectedComplete: Nanos | null;
+  readonly expectedGpuClockMhz: number;
+  readonly workerDuration: Nanos | null;
+  readonly workerExecComplete: Nanos | null;
+  readonly workerCopyOutputComplete: Nanos | null;
+  readonly workerActionReceived: Nanos | null;
+  readonly workerResultSent: Nanos | null;
+  readonly gpuClockBeforeMhz: number;
+  readonly gpuClockMhz: number;
+  readonly requestsQueued: number;
+  /** Copies when the action was built, counted in workers and in GPUs. */
+  readonly copiesWorkers: number;
+  readonly copiesGpus: number;
+  /** The batch of an infer action, in batch order; empty for other actions. */
+  readonly batch: readonly BatchMember[];
+}
