@@ -60,10 +60,20 @@ export interface Manifest {
   };
   readonly seed: number;
   readonly target: string;
-  readonly escapement: { readonly version: string; readonly git_revision: string | null; readonly git_dirty: boolean; readonly git_diff_sha256: string | null };
+  readonly escapement: {
+    readonly version: string;
+    readonly git_revision: string | null;
+    readonly git_dirty: boolean;
+    readonly git_diff_sha256: string | null;
+  };
   readonly host: HostFacts;
   /** Input files (traces, profile sets) with their hashes. */
-  readonly inputs: readonly { readonly role: string; readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  readonly inputs: readonly {
+    readonly role: string;
+    readonly path: string;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
 }
 
 /** `plan.json`: the plan of `#experiment/resolved.ts`, numbers in ns, requests per second and bytes. */
@@ -107,7 +117,12 @@ export interface StoredRun {
   readonly state: RunState;
   readonly states: readonly { readonly state: RunState; readonly at_ns: string }[];
   /** Start of sending (warm-up) and the measurement window; null when the run did not get that far. */
-  readonly window: { readonly send_start_ns: string; readonly measure_start_ns: string; readonly measure_end_ns: string; readonly send_end_ns: string } | null;
+  readonly window: {
+    readonly send_start_ns: string;
+    readonly measure_start_ns: string;
+    readonly measure_end_ns: string;
+    readonly send_end_ns: string;
+  } | null;
   /** Requests the arrival process announced for the measurement window; null for closed loops. */
   readonly expected_requests: number | null;
   readonly processes: readonly StoredProcess[];

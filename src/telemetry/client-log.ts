@@ -1,0 +1,128 @@
+/** `client_log.tsv`: what the load generator saw of every request that it was to send. */
+import type { Nanos } from "#stdx/nanos.ts";
+import { absoluteNs, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
+
+/** Happened in full / certainly did not / cannot tell / due but never sent. */
+export type Outcome = "ok" | "fail" | "unknown" | "dropped";
+
+/** One scheduled request. Instants are relative to the client's epoch. */
+export interface ClientRow {
+  readonly clientId: number;
+  /** The id in the request's header; of a dropped request, the id that it would have had. */
+  readonly userRequestId: number;
+  /** The id that the controller gave the model instance. */
+  readonly modelId: number;
+  /** The user id in the request's header. */
+  readonly user: number;
+  /** The request's class as the experiment names it; "" where it names none. */
+  readonly className: string;
+  readonly scheduled: Nanos;
+  /** Null for dropped requests. */
+  readonly sent: Nanos | null;
+  /** Null where no response came. */
+  readonly received: Nanos | null;
+  readonly outcome: Outcome;
+  /** The response's status; null where no response came. */
+  readonly result: number | null;
+  /** Null where the request has no SLO. */
+  readonly slo: Nanos | null;
+}
+
+const instant = (value: Nanos | null, epochNs: bigint): string =>
+  value === null ? "" : absoluteNs(value, epochNs);
+
+/** One row per scheduled request, in order of completion; key: (client_id, user_request_id). */
+export const CLIENT_LOG: LogSchema<ClientRow> = {
+  file: "client_log.tsv",
+  title: "Client log",
+  writer: "load generator",
+  grain:
+    "one row per scheduled request, written when its outcome is known; dropped and unknown ones included",
+  key: "(`client_id`, `user_request_id`)",
+  columns: [
+    {
+      name: "client_id",
+      duckdbType: "BIGINT",
+      unit: "",
+      meaning: "the load generator's index",
+      cell: (r) => r.clientId,
+    },
+    {
+      name: "user_request_id",
+      duckdbType: "BIGINT",
+      unit: "",
+      meaning: "the request id that the client sent",
+      cell: (r) => r.userRequestId,
+    },
+    {
+      name: "model_id",
+      duckdbType: "BIGINT",
+      unit: "",
+      meaning: "the model instance's id, as the controller gave it",
+      cell: (r) => r.modelId,
+    },
+    {
+      name: "user_id",
+      duckdbType: "BIGINT",
+      unit: "",
+      meaning: "the user id that the client sent",
+      cell: (r) => r.user,
+    },
+    {
+      name: "class",
+      duckdbType: "VARCHAR",
+      unit: "",
+      meaning: "the request's class as the experiment names it; tabs and line breaks become spaces",
+      cell: (r) => r.className.replaceAll(/[\t\r\n]/g, " "),
+    },
+    {
+      name: "scheduled_ns",
+      duckdbType: "BIGINT",
+      unit: "ns since the Unix epoch",
+      meaning: "when the arrival process wanted the request sent",
+      cell: (r, epochNs) => instant(r.scheduled, epochNs),
+    },
+    {
+      name: "sent_ns",
+      duckdbType: "BIGINT",
+      unit: "ns since the Unix epoch",
+      meaning: "when it was handed to the network; empty if dropped",
+      cell: (r, epochNs) => instant(r.sent, epochNs),
+    },
+    {
+      name: "received_ns",
+      duckdbType: "BIGINT",
+      unit: "ns since the Unix epoch",
+      meaning: "when the whole response had been read; empty if none came",
+      cell: (r, epochNs) => instant(r.received, epochNs),
+    },
+    {
+      name: "outcome",
+      duckdbType: "VARCHAR",
+      unit: "",
+      meaning:
+        "`ok`: succeeded; `fail`: certainly did not; `unknown`: no answer came; `dropped`: due but never sent",
+      cell: (r) => r.outcome,
+    },
+    {
+      name: "result",
+      duckdbType: "INTEGER",
+      unit: "status code",
+      meaning: "the response's status; empty if none came",
+      cell: (r) => r.result ?? "",
+    },
+    {
+      name: "slo_ns",
+      duckdbType: "BIGINT",
+      unit: "ns",
+      meaning: "the SLO that the experiment set; empty if none",
+      cell: (r) => r.slo ?? "",
+    },
+  ],
+};
+
+const CELLS = cellsOf(CLIENT_LOG, "documented");
+
+/** One row without its newline. `epochNs`: the row's epoch, in Unix ns. */
+export const encodeClientRow = (row: ClientRow, epochNs: bigint): string =>
+  encodeCells(CELLS, row, epochNs);

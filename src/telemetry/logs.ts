@@ -1,0 +1,8 @@
+/** Every log there is, for whoever reads, checks or documents them all. */
+import { ACTION_LOG } from "#telemetry/action-log.ts";
+import { BATCH_LOG } from "#telemetry/batch-log.ts";
+import { CLIENT_LOG } from "#telemetry/client-log.ts";
+import { REQUEST_LOG } from "#telemetry/request-log.ts";
+import type { LogSchema } from "#telemetry/schema.ts";
+
+export const LOGS: readonly LogSchema<never>[] = [REQUEST_LOG, ACTION_LOG, BATCH_LOG, CLIENT_LOG];
