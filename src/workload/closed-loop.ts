@@ -1,0 +1,61 @@
+/** A closed loop: every model instance has a fixed number of slots, each with one request outstanding or thinking. */
+import { addNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
+import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
+
+export interface ClosedLoopOptions {
+  /** Slots per instance. */
+  readonly concurrency: number;
+  readonly thinkTime: Nanos;
+  readonly instances: number;
+  /** No arrival at or after this instant. */
+  readonly end: Nanos;
+}
+
+/** Entries taken from the front are removed in bulk once this many have gathered. */
+const COMPACT_AT = 1024;
+
+/** All slots ask at 0; each asks again one think time after its request ended, however it ended. */
+export class ClosedLoopArrivals implements ArrivalProcess {
+  readonly #options: ClosedLoopOptions;
+  /** Due arrivals in order of time: `onEnded` sees rising instants and the think time is the same for all. */
+  #queue: Arrival[] = [];
+  #head = 0;
+
+  constructor(options: ClosedLoopOptions) {
+    this.#options = options;
+    const { concurrency, instances, end } = options;
+    if (end <= 0) return;
+    // Slot by slot, so that a limit on what is sent at once does not favour the first instances.
+    for (let user = 0; user < concurrency; user++) {
+      for (let instance = 0; instance < instances; instance++) this.#push(ZERO_NS, instance, user);
+    }
+  }
+
+  expectedCount(): null {
+    return null;
+  }
+
+  nextAt(): Nanos | null {
+    return this.#queue[this.#head]?.at ?? null;
+  }
+
+  take(): Arrival {
+    const arrival = this.#queue[this.#head];
+    if (arrival === undefined) throw new Error("invariant broken: no arrival is due");
+    this.#head++;
+    if (this.#head === COMPACT_AT) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    return arrival;
+  }
+
+  onEnded(now: Nanos, arrival: Arrival): void {
+    const at = addNs(now, this.#options.thinkTime);
+    if (at < this.#options.end) this.#push(at, arrival.instance, arrival.user);
+  }
+
+  #push(at: Nanos, instance: number, user: number): void {
+    this.#queue.push({ at, instance, user, className: "closed-loop" });
+  }
+}
