@@ -1,5 +1,5 @@
 /** A closed loop: every model instance has a fixed number of slots, each with one request outstanding or thinking. */
-import { addNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
+import { addNs, maxNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 
 export interface ClosedLoopOptions {
@@ -17,9 +17,10 @@ const COMPACT_AT = 1024;
 /** All slots ask at 0; each asks again one think time after its request ended, however it ended. */
 export class ClosedLoopArrivals implements ArrivalProcess {
   readonly #options: ClosedLoopOptions;
-  /** Due arrivals in order of time: `onEnded` sees rising instants and the think time is the same for all. */
+  /** Due arrivals in order of time. */
   #queue: Arrival[] = [];
   #head = 0;
+  #last = ZERO_NS;
 
   constructor(options: ClosedLoopOptions) {
     this.#options = options;
@@ -51,7 +52,9 @@ export class ClosedLoopArrivals implements ArrivalProcess {
   }
 
   onEnded(now: Nanos, arrival: Arrival): void {
-    const at = addNs(now, this.#options.thinkTime);
+    // Responses may be told of slightly out of order; the think time is the same for all, so the latest decides.
+    const at = maxNs(addNs(now, this.#options.thinkTime), this.#last);
+    this.#last = at;
     if (at < this.#options.end) this.#push(at, arrival.instance, arrival.user);
   }
 

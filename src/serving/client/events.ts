@@ -62,9 +62,8 @@ export type Outcome = "ok" | "fail" | "unknown" | "dropped";
 /** Everything the client log needs to know of one scheduled request; instants are on the client's clock. */
 export interface ClientRecord {
   readonly clientId: number;
-  /** The client's id of the request (`user_request_id` on the wire), unique within the client, dropped ones included. */
-  readonly requestId: number;
-  readonly model: string;
+  /** The id in the request's header, unique within the client; of a dropped request, the id that it would have had. */
+  readonly userRequestId: number;
   readonly modelId: number;
   readonly user: number;
   readonly className: string;
