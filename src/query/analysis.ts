@@ -1,0 +1,148 @@
+/** What the analysis of a results folder yields: typed rows for `judge` and `report`, nothing formatted. */
+import type { Manifest, StoredRun } from "#telemetry/results.ts";
+
+/** Units of metric values: nanoseconds, requests per second, a share from 0 to 1, or a plain count. */
+export type MetricUnit = "ns" | "per_s" | "share" | "count";
+
+/** One value of one metric in one run. */
+export interface MetricValue {
+  readonly metric: string;
+  readonly unit: MetricUnit;
+  readonly value: number;
+  /** How many rows the value rests on. */
+  readonly samples: number;
+}
+
+export type LogName = "requests" | "actions" | "client" | "batches";
+
+export type Dialect = "documented" | "original";
+
+/** Which dialect a pair of logs is in, and what says so. */
+export interface DialectReading {
+  readonly dialect: Dialect;
+  readonly reason: string;
+  /** False when nothing decided and `original` was assumed. */
+  readonly isDecided: boolean;
+}
+
+/** One log file, reconciled: bytes, lines and rows must tell the same story. */
+export interface FileIntegrity {
+  readonly log: LogName;
+  /** Relative to the results folder. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Whole lines, the header included. */
+  readonly lines: number;
+  /** Rows in the database. */
+  readonly rows: number;
+  readonly tornBytes: number;
+  /** Whole lines that are no row of this log, with the reason; the first few only. */
+  readonly rejected: readonly { readonly line: number; readonly reason: string }[];
+  readonly rejectedCount: number;
+  readonly sha256: string;
+  readonly rowsWritten: number | null;
+  /** What does not agree, in words; empty when everything does. */
+  readonly mismatches: readonly string[];
+}
+
+/** The measurement window and the sending around it, in ns since the run's epoch (the start of sending). */
+export interface RunWindow {
+  /** Start of sending, in ns since the Unix epoch. */
+  readonly epochNs: bigint;
+  readonly measureStartNs: number;
+  readonly measureEndNs: number;
+  readonly sendEndNs: number;
+  /** Where the window comes from: the runner, or (foreign logs) first and last arrival in the request log. */
+  readonly source: "run" | "log";
+}
+
+export interface OutcomeCount {
+  readonly outcome: "ok" | "fail" | "unknown" | "dropped";
+  /** Status code; null when there was no response. */
+  readonly result: number | null;
+  readonly count: number;
+}
+
+export interface BatchSizeRow {
+  readonly batchSize: number;
+  readonly actions: number;
+  readonly requests: number;
+}
+
+/** Errors of one kind of prediction in one direction; magnitudes are positive ns, null without samples. */
+export interface PredictionErrorRow {
+  readonly action: "load" | "infer";
+  readonly quantity: "execution" | "completion";
+  readonly direction: "late" | "early";
+  readonly count: number;
+  readonly p50Ns: number | null;
+  readonly p99Ns: number | null;
+  readonly p999Ns: number | null;
+  readonly maxNs: number | null;
+}
+
+/** Actions by kind in the measurement window. */
+export interface ActionCountRow {
+  readonly action: string;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+/** One point of the latency distribution: a share `tail` of the responses took longer than `latencyNs`. */
+export interface TailPoint {
+  readonly tail: number;
+  readonly latencyNs: number;
+}
+
+/** One interval of the run, by the requests' scheduled instants. */
+export interface IntervalRow {
+  /** Start of the interval, ns since the start of sending. */
+  readonly startNs: number;
+  readonly lengthNs: number;
+  readonly scheduled: number;
+  readonly ok: number;
+  readonly good: number;
+  readonly p99Ns: number | null;
+}
+
+/** Requests per kind of row, over the whole run and not just the window; for reconciliation. */
+export interface WholeRunCounts {
+  readonly scheduled: number;
+  readonly sent: number;
+  readonly dropped: number;
+  readonly controllerRequests: number | null;
+}
+
+/** Everything known of one run. Without logs the lists are empty and `metrics` has no entry. */
+export interface RunAnalysis {
+  readonly index: number;
+  readonly name: string;
+  /** Null for foreign logs, and for runs of ours that left no `run.json`. */
+  readonly stored: StoredRun | null;
+  readonly dialect: DialectReading | null;
+  readonly files: readonly FileIntegrity[];
+  readonly window: RunWindow | null;
+  /** Whose clock and rows the request metrics come from; null without request rows. */
+  readonly view: "client" | "controller" | null;
+  readonly gpus: number | null;
+  readonly metrics: Readonly<Record<string, MetricValue>>;
+  readonly outcomes: readonly OutcomeCount[];
+  readonly batchSizes: readonly BatchSizeRow[];
+  readonly actionCounts: readonly ActionCountRow[];
+  readonly predictionErrors: readonly PredictionErrorRow[];
+  readonly latencyTail: readonly TailPoint[];
+  readonly intervals: readonly IntervalRow[];
+  readonly whole: WholeRunCounts | null;
+}
+
+/** A results folder, analysed. */
+export interface Analysis {
+  readonly kind: "ours" | "foreign";
+  /** The folder's own name, for titles. */
+  readonly folderName: string;
+  readonly manifest: Manifest | null;
+  /** `plan.json` as stored (snake_case keys); null for foreign logs. */
+  readonly plan: unknown;
+  readonly runs: readonly RunAnalysis[];
+  readonly duckdbVersion: string;
+}
