@@ -1,0 +1,412 @@
+/**
+ * A framed TCP connection that speaks one end of the original's protocol.
+ *
+ *     const clock = startClock();
+ *     const listening = await listen({
+ *       endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0,
+ *       accept: (link) => ({
+ *         onMessage: (frame, receivedAt) => { … link.send({ name, messageId, fields, body: [] }); … },
+ *         onSent: (frame) => { … },
+ *         onClose: (reason) => { … },
+ *       }),
+ *     });
+ *     if (!listening.ok) throw new UserError(…, listening.error.message);   // for example: port in use
+ *     listening.value.port; await listening.value.close();
+ *
+ *     const connected = await connect({ endpoint: ENDPOINTS.controllerForWorkers, clock, host, port,
+ *       timeoutMs: 30_000, accept: (link) => handlers });                   // retries until then
+ *     if (connected.ok) connected.value.send(actionToWire(action, clock));
+ *
+ * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
+ */
+import { createServer, type Server, Socket } from "node:net";
+import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
+import { type Nanos, ns } from "#stdx/nanos.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+import { ClockSync } from "#wire/clock-sync.ts";
+import { bodyBytesOf, DEFAULT_LIMITS, encodeHead, FrameDecoder, type FrameLimits } from "#wire/framing.ts";
+import type { Endpoint, IncomingFrame, MessageSet, OutgoingFrame } from "#wire/messages.ts";
+
+/** Why a connection ended; `message` is for people and names the peer. */
+export interface CloseReason {
+  readonly kind: "closed_here" | "closed_by_peer" | "socket_error" | "protocol_error" | "queue_full";
+  readonly message: string;
+}
+
+/** What the owner of a link does about it; none is called before the handlers were returned by `accept`. */
+export interface LinkHandlers<E extends Endpoint> {
+  /** `receivedAt` is when the bytes that completed the message were read. Not called after `close`. */
+  readonly onMessage: (frame: IncomingFrame<E["receives"]>, receivedAt: Nanos) => void;
+  /** The network layer has taken the whole message. Never called from within `send`. */
+  readonly onSent?: (frame: OutgoingFrame<E["sends"]>) => void;
+  /** Called exactly once, after the last message. */
+  readonly onClose?: (reason: CloseReason) => void;
+}
+
+export interface LinkOptions<E extends Endpoint> {
+  readonly endpoint: E;
+  readonly clock: Clock;
+  readonly host: string;
+  readonly port: number;
+  readonly accept: (link: Link<E>) => LinkHandlers<E>;
+  readonly limits?: FrameLimits;
+  /** A peer that lets more than this pile up unread is disconnected. */
+  readonly queueBytesMax?: number;
+}
+
+const QUEUE_BYTES_MAX = 512 * 2 ** 20;
+/** Bodies up to this are copied together with their neighbours; one system call costs as much as copying about this. */
+const COPIED_BODY_BYTES_MAX = 16 * 2 ** 10;
+/** No single write grows beyond about this, so that a slow peer is noticed and send times stay true. */
+const WRITE_BYTES_MAX = 2 ** 20;
+/** How long a closing link waits for the peer to read what is left. */
+const CLOSE_GRACE_MS = 1000;
+
+/** One open connection. Messages of one turn of the event loop leave in one write, in the order of `send`. */
+export class Link<E extends Endpoint> {
+  /** `address:port` of the peer. */
+  readonly peer: string;
+  /** Settles when the connection is gone, after `onClose`. */
+  readonly closed: Promise<CloseReason>;
+  readonly #socket: Socket;
+  readonly #endpoint: E;
+  readonly #clock: Clock;
+  readonly #queueBytesMax: number;
+  readonly #decoder: FrameDecoder<E["receives"]>;
+  readonly #sync = new ClockSync();
+  readonly #handlers: LinkHandlers<E>;
+  readonly #settle: (reason: CloseReason) => void;
+  #queue: OutgoingFrame<E["sends"]>[] = [];
+  #queuedBodyBytes = 0;
+  #isFlushPlanned = false;
+  /** True from a write that the kernel did not take whole until the socket has drained. */
+  #isBlocked = false;
+  /** Present once the end has been decided, here or by the peer. */
+  #reason: CloseReason | null = null;
+
+  /** Takes over a connected socket. Use `listen` or `connect`. */
+  constructor(socket: Socket, options: LinkOptions<E>) {
+    this.#socket = socket;
+    this.#endpoint = options.endpoint;
+    this.#clock = options.clock;
+    this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.#decoder = new FrameDecoder(options.endpoint.receives, options.limits ?? DEFAULT_LIMITS);
+    this.peer = `${socket.remoteAddress ?? options.host}:${socket.remotePort ?? options.port}`;
+    const { promise, resolve } = Promise.withResolvers<CloseReason>();
+    this.closed = promise;
+    this.#settle = resolve;
+    socket.setNoDelay(true);
+    this.#handlers = options.accept(this);
+    socket.on("data", (chunk: Uint8Array) => this.#onData(chunk));
+    socket.on("drain", () => this.#onDrain());
+    socket.on("end", () => this.#decide("closed_by_peer", `${this.peer} closed the connection`));
+    socket.on("error", (error: Error) => {
+      this.#decide("socket_error", `connection with ${this.peer} failed: ${error.message}`);
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  get isOpen(): boolean {
+    return this.#reason === null;
+  }
+
+  /** Bytes of bodies and buffers that the peer has not taken yet. */
+  get queuedBytes(): number {
+    return this.#queuedBodyBytes + this.#socket.writableLength;
+  }
+
+  /** This side's clock minus the peer's, held at 52 days; 0 until the peer has reported. */
+  get clockDelta(): Nanos {
+    return clampNanos(this.#sync.skewNs);
+  }
+
+  /** The shortest round trip so far, 0 until the peer has reported. */
+  get roundTrip(): Nanos {
+    return clampNanos(this.#sync.roundTripNs);
+  }
+
+  /** Queues a message for the end of this turn; dropped without a sound once the link is closed. */
+  send(frame: OutgoingFrame<E["sends"]>): void {
+    if (this.#reason !== null) return;
+    this.#queue.push(frame);
+    this.#queuedBodyBytes += bodyBytesOf(frame.body);
+    if (this.queuedBytes > this.#queueBytesMax) {
+      const message = `${this.peer} leaves ${this.queuedBytes} bytes unread (limit ${this.#queueBytesMax})`;
+      this.abort("queue_full", message);
+      return;
+    }
+    if (this.#isFlushPlanned || this.#isBlocked) return;
+    this.#isFlushPlanned = true;
+    queueMicrotask(this.#onTurnEnd);
+  }
+
+  /** Stops reading, so that the peer is held back by TCP; messages already read are still delivered. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Sends what is queued, then closes; settles when the connection is gone, at the latest after a second. */
+  async close(message = "closed here"): Promise<void> {
+    if (this.#reason === null) {
+      this.#flush(true);
+      this.#decide("closed_here", message);
+      this.#socket.end();
+      // A peer may never read the rest nor close its end; `close` fires at the latest then.
+      const grace = setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS);
+      this.#socket.once("close", () => clearTimeout(grace));
+    }
+    await this.closed;
+  }
+
+  /** Ends the connection at once; for a peer that broke the protocol in a way only the owner can see. */
+  abort(kind: CloseReason["kind"], message: string): void {
+    this.#decide(kind, message);
+    this.#queue = [];
+    this.#socket.destroy();
+  }
+
+  #decide(kind: CloseReason["kind"], message: string): void {
+    this.#reason ??= { kind, message };
+  }
+
+  #onClose(): void {
+    this.#decide("closed_by_peer", `${this.peer} closed the connection`);
+    this.#queue = [];
+    const reason = this.#reason as CloseReason;
+    this.#handlers.onClose?.(reason);
+    this.#settle(reason);
+  }
+
+  #onData(chunk: Uint8Array): void {
+    const readAt = this.#clock.now();
+    if (this.#reason !== null) return;
+    this.#decoder.push(chunk, readAt);
+    for (;;) {
+      const step = this.#decoder.next();
+      if (step === null) return;
+      if (!step.ok) {
+        this.abort("protocol_error", `${this.peer} sent an invalid message: ${step.error.message}`);
+        return;
+      }
+      const { frame, preHeaderAt, sendTimeNs, localDeltaNs } = step.value;
+      const receivedNs = toAbsolute(this.#clock, ns(preHeaderAt));
+      this.#sync.add({ receivedNs, sendTimeNs, localDeltaNs });
+      this.#handlers.onMessage(frame, readAt);
+      if (this.#reason !== null) return;
+    }
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#isFlushPlanned = false;
+    this.#flush(false);
+  };
+
+  #onDrain(): void {
+    this.#isBlocked = false;
+    this.#flush(false);
+  }
+
+  /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */
+  #flush(isFinal: boolean): void {
+    let next = 0;
+    while (next < this.#queue.length && (isFinal || !this.#isBlocked) && this.#socket.writable) {
+      next = this.#writeFrom(next);
+    }
+    this.#queue = next === 0 ? this.#queue : this.#queue.slice(next);
+  }
+
+  /** Writes some messages beginning at index `first` as one write; returns the index after the last. */
+  #writeFrom(first: number): number {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    let next = first;
+    while (next < this.#queue.length && bytes < WRITE_BYTES_MAX) {
+      const frame = this.#queue[next] as OutgoingFrame<E["sends"]>;
+      const sendTimeNs = toAbsolute(this.#clock, this.#clock.now());
+      const stamps = { sendTimeNs, localDeltaNs: this.#sync.localDeltaNs };
+      const head = encodeHead<MessageSet>(this.#endpoint.sends, frame, stamps);
+      pieces.push(head, ...frame.body);
+      const bodyBytes = bodyBytesOf(frame.body);
+      this.#queuedBodyBytes -= bodyBytes;
+      bytes += head.length + bodyBytes;
+      next++;
+    }
+    this.#write(pieces, this.#queue.slice(first, next));
+    return next;
+  }
+
+  #write(pieces: readonly Uint8Array[], frames: readonly OutgoingFrame<E["sends"]>[]): void {
+    const onTaken = (error?: Error | null): void => {
+      if (error || this.#handlers.onSent === undefined) return;
+      for (const frame of frames) this.#handlers.onSent(frame);
+    };
+    const writes = joinSmall(pieces);
+    for (const [index, bytes] of writes.entries()) {
+      const isTaken = this.#socket.write(bytes, index === writes.length - 1 ? onTaken : undefined);
+      if (!isTaken) this.#isBlocked = true;
+    }
+  }
+}
+
+/** Joins neighbouring small pieces, leaving large ones uncopied. */
+const joinSmall = (pieces: readonly Uint8Array[]): readonly Uint8Array[] => {
+  const joined: Uint8Array[] = [];
+  let run: Uint8Array[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) joined.push(run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run));
+    run = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length <= COPIED_BODY_BYTES_MAX) {
+      run.push(piece);
+    } else {
+      endRun();
+      joined.push(piece);
+    }
+  }
+  endRun();
+  return joined;
+};
+
+/** Why a port could not be opened or reached; `message` says what to do about it. */
+export interface LinkError {
+  readonly code: string;
+  readonly message: string;
+}
+
+const codeOf = (error: Error): string => ("code" in error ? String(error.code) : "UNKNOWN");
+
+const explainListen = (error: Error, host: string, port: number): LinkError => {
+  const code = codeOf(error);
+  const where = `${host}:${port}`;
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${where} is in use by another process; choose another port, or 0 for any free one`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine`,
+    EACCES: `this user may not open ${where}; ports below 1024 are reserved`,
+    ENOTFOUND: `${host} is not a known host name`,
+  };
+  return { code, message: `cannot listen: ${hints[code] ?? `${where}: ${error.message}`}` };
+};
+
+/** An open port. */
+export interface Listener {
+  /** The actual port, also when 0 was asked for. */
+  readonly port: number;
+  /** Accepts no more and closes every connection; settles when all are gone. */
+  close(): Promise<void>;
+}
+
+/** Opens a port and accepts any number of connections; fails with a message that names the port. */
+export const listen = <E extends Endpoint>(
+  options: LinkOptions<E>,
+): Promise<Result<Listener, LinkError>> => {
+  const { promise, resolve } = Promise.withResolvers<Result<Listener, LinkError>>();
+  const links = new Set<Link<E>>();
+  const server = createServer((socket) => {
+    const link = new Link(socket, options);
+    links.add(link);
+    void link.closed.then(() => links.delete(link));
+  });
+  server.on("error", (error: Error) => {
+    resolve(err(explainListen(error, options.host, options.port)));
+  });
+  server.listen({ host: options.host, port: options.port }, () => {
+    resolve(ok({ port: portOf(server), close: () => closeServer(server, links) }));
+  });
+  return promise;
+};
+
+const portOf = (server: Server): number => {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+};
+
+const closeServer = async <E extends Endpoint>(
+  server: Server,
+  links: ReadonlySet<Link<E>>,
+): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  await Promise.all([...links].map((link) => link.close("the listener was closed")));
+  await promise;
+};
+
+export interface ConnectOptions<E extends Endpoint> extends LinkOptions<E> {
+  /** How long to go on trying while nobody listens there yet; at least one attempt is made. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Failures that may pass when the other side starts later. */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+]);
+const RETRY_MS = 50;
+
+/** Connects, trying again while the other side is not there yet; the first resolved address only, as the original does. */
+export const connect = async <E extends Endpoint>(
+  options: ConnectOptions<E>,
+): Promise<Result<Link<E>, LinkError>> => {
+  const startMs = performance.now();
+  const where = `${options.host}:${options.port}`;
+  for (;;) {
+    const leftMs = options.timeoutMs - (performance.now() - startMs);
+    const attempt = await connectOnce(options, Math.max(leftMs, RETRY_MS));
+    if (attempt.ok) return ok(new Link(attempt.value, options));
+    const { code, message } = attempt.error;
+    const waitedMs = Math.round(performance.now() - startMs);
+    if (options.signal?.aborted) return err({ code: "ABORTED", message: `gave up connecting to ${where}` });
+    if (!PASSING_CODES.has(code)) return err({ code, message: `cannot connect to ${where}: ${message}` });
+    if (waitedMs + RETRY_MS > options.timeoutMs) {
+      const text = `cannot connect to ${where} (tried for ${waitedMs} ms): ${message}`;
+      return err({ code, message: text });
+    }
+    await Bun.sleep(RETRY_MS);
+  }
+};
+
+const connectOnce = <E extends Endpoint>(
+  options: ConnectOptions<E>,
+  timeoutMs: number,
+): Promise<Result<Socket, LinkError>> => {
+  const { promise, resolve } = Promise.withResolvers<Result<Socket, LinkError>>();
+  const socket = new Socket();
+  const settle = (result: Result<Socket, LinkError>): void => {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+    socket.removeListener("error", onError);
+    socket.removeListener("connect", onConnect);
+    if (!result.ok) {
+      // A late error of a socket that was given up must not end the process.
+      socket.on("error", () => {});
+      socket.destroy();
+    }
+    resolve(result);
+  };
+  const onConnect = (): void => settle(ok(socket));
+  const onError = (error: Error): void => {
+    const code = codeOf(error);
+    const message = code === "ECONNREFUSED" ? "nobody listens there" : error.message;
+    settle(err({ code, message }));
+  };
+  const onAbort = (): void => settle(err({ code: "ABORTED", message: "aborted" }));
+  const timer = setTimeout(() => {
+    settle(err({ code: "ETIMEDOUT", message: "no answer" }));
+  }, timeoutMs);
+  options.signal?.addEventListener("abort", onAbort);
+  socket.once("error", onError);
+  socket.once("connect", onConnect);
+  // The original is IPv4 only; a literal IPv6 address is taken as it is.
+  socket.connect({ host: options.host, port: options.port, family: options.host.includes(":") ? 6 : 4 });
+  if (options.signal?.aborted) onAbort();
+  return promise;
+};
