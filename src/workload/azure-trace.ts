@@ -134,8 +134,13 @@ export class AzureTraceReader {
   }
 
   #checkNameColumns(fields: readonly string[]): void {
-    for (const [index, name] of NAME_COLUMNS.entries()) {
-      if (fields[index] === name) continue;
+    const wrong = NAME_COLUMNS.filter((name, index) => fields[index] !== name);
+    if (wrong.length === NAME_COLUMNS.length) {
+      this.#report(1, "", fields.join(","), "the first line is not the header", HEADER_REMEDY);
+      return;
+    }
+    for (const name of wrong) {
+      const index = NAME_COLUMNS.indexOf(name);
       const message = `column ${index + 1} of the header must be ${name}`;
       this.#report(1, name, fields[index] ?? "", message, HEADER_REMEDY);
     }

@@ -1,0 +1,303 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { MINUTE, ns, SECOND } from "#stdx/nanos.ts";
+import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import { TraceReplay } from "#workload/trace-replay.ts";
+import {
+  dealFunctions,
+  minutesNeeded,
+  type TraceWorkload,
+  traceProblems,
+} from "#workload/trace-schedule.ts";
+import { countPerMinute, replay, takeAll, traceOf } from "./workloads.ts";
+
+const make = (workload: TraceWorkload, trace: AzureTrace, changes = {}): TraceReplay =>
+  new TraceReplay({ workload, trace, seed: 1, instances: 3, ...changes });
+
+/** Counts of every function and minute, from the parsed trace. */
+const tracedCounts = (trace: AzureTrace, minutes: number): number[][] =>
+  trace.functions.map(({ columns, counts }) => {
+    const row = Array.from({ length: minutes }, () => 0);
+    for (const [i, column] of columns.entries()) if (column < minutes) row[column] = counts[i] ?? 0;
+    return row;
+  });
+
+/** Upper 0.1 % point of the chi-square law (Wilson and Hilferty, 1931); fixed seeds make the tests repeatable. */
+const chiSquareMax = (degrees: number): number => {
+  const a = 2 / (9 * degrees);
+  return degrees * (1 - a + 3.09 * Math.sqrt(a)) ** 3;
+};
+
+/** Pearson's statistic of counts against Poisson means; cells with small means are pooled until they reach 5. */
+const chiSquare = (
+  observed: readonly number[],
+  means: readonly number[],
+): readonly [number, number] => {
+  let [statistic, degrees, pooledSeen, pooledMean] = [0, 0, 0, 0];
+  for (const [i, mean] of means.entries()) {
+    pooledSeen += observed[i] ?? 0;
+    pooledMean += mean;
+    if (pooledMean < 5) continue;
+    statistic += (pooledSeen - pooledMean) ** 2 / pooledMean;
+    degrees++;
+    [pooledSeen, pooledMean] = [0, 0];
+  }
+  return [statistic, degrees];
+};
+
+const COUNTS = [
+  [3, 0, 7, 1],
+  [0, 0, 0, 0],
+  [250, 1, 0, 999],
+  [0, 5, 0, 0],
+];
+
+describe("even placement", () => {
+  test("offers exactly the trace's requests in every minute, in order of time", () => {
+    const arrivals = takeAll(make(replay(4), traceOf(COUNTS)));
+    expect(countPerMinute(arrivals, { functions: 4, minutes: 4 })).toEqual(COUNTS);
+    const instants = arrivals.map(({ at }) => at);
+    expect(instants).toEqual(instants.toSorted((a, b) => a - b));
+  });
+
+  test("spaces a function's requests evenly within the minute", () => {
+    const arrivals = takeAll(make(replay(1), traceOf([[8]])));
+    const gaps = arrivals.slice(1).map(({ at }, i) => at - (arrivals[i]?.at ?? 0));
+    // 8 requests in a minute that lasts 1 s: 125 ms apart, to within the rounding of an instant.
+    for (const gap of gaps) expect(Math.abs(gap - 125e6)).toBeLessThanOrEqual(1);
+  });
+
+  test("does not let functions fire together", () => {
+    const rows = Array.from({ length: 100 }, () => [1]);
+    const instants = takeAll(make(replay(1), traceOf(rows))).map(({ at }) => at);
+    expect(new Set(instants).size).toBe(100);
+    // 100 phases uniform over the second: each half gets 50 ± 5 sigma (sigma = 5).
+    const early = instants.filter((at) => at < 5e8).length;
+    expect(early).toBeGreaterThan(25);
+    expect(early).toBeLessThan(75);
+  });
+
+  test("keeps a periodic function periodic", () => {
+    const instants = takeAll(make(replay(5), traceOf([[1, 1, 1, 1, 1]]))).map(({ at }) => at);
+    const gaps = instants.slice(1).map((at, i) => at - (instants[i] ?? 0));
+    expect(gaps).toEqual([SECOND, SECOND, SECOND, SECOND]);
+  });
+
+  test("says in advance exactly how many requests any window will hold", () => {
+    const process = make(replay(4), traceOf(COUNTS));
+    const arrivals = takeAll(make(replay(4), traceOf(COUNTS)));
+    for (const [from, to] of [
+      [0, 4e9],
+      [0, 1],
+      [123_456_789, 2_345_678_901],
+      [9e8, 1.1e9],
+      [3e9, 9e9],
+      [2e9, 1e9],
+    ]) {
+      const seen = arrivals.filter(({ at }) => at >= (from ?? 0) && at < (to ?? 0)).length;
+      expect(process.expectedCount(ns(from ?? 0), ns(to ?? 0))).toBe(seen);
+    }
+  });
+
+  test("ends with the run, in the middle of a minute if need be", () => {
+    const workload = replay(1, { durationNs: ns(1.5e9) });
+    const process = make(workload, traceOf([[10, 10]]));
+    const arrivals = takeAll(process);
+    // All 10 of the first minute and those 5 of the second that fall in its first half.
+    expect(arrivals).toHaveLength(15);
+    expect(process.expectedCount(ns(0), ns(9e9))).toBe(15);
+  });
+
+  test("begins at the start minute", () => {
+    const arrivals = takeAll(make(replay(2, { startMinute: 3 }), traceOf(COUNTS)));
+    const expected = COUNTS.map((row) => row.slice(2));
+    expect(countPerMinute(arrivals, { functions: 4, minutes: 2 })).toEqual(expected);
+  });
+
+  test("lasts as long as the trace when time is not compressed", () => {
+    const workload = replay(1, { timeCompression: 1, durationNs: ns(4 * MINUTE) });
+    const arrivals = takeAll(make(workload, traceOf(COUNTS)));
+    const perMinute = [0, 0, 0, 0];
+    for (const { at } of arrivals) {
+      const minute = Math.floor(at / MINUTE);
+      perMinute[minute] = (perMinute[minute] ?? 0) + 1;
+    }
+    // Column sums of COUNTS.
+    expect(perMinute).toEqual([253, 6, 7, 1000]);
+  });
+
+  test("keeps every request when a minute's length is no whole number of nanoseconds", () => {
+    const workload = replay(1, { timeCompression: 7, durationNs: ns(4 * Math.ceil(60e9 / 7)) });
+    // The run ends less than 4 ns after the last minute, so that a fifth minute is touched and needed.
+    expect(minutesNeeded(workload)).toBe(5);
+    const trace = traceOf(COUNTS.map((row) => [...row, 0]));
+    const arrivals = takeAll(make(workload, trace));
+    expect(arrivals).toHaveLength(253 + 6 + 7 + 1000);
+  });
+});
+
+describe("the load factor", () => {
+  test.each([0.1, 0.37, 1.5, 2, 3.3])(
+    "%d keeps each function's total to within one request",
+    (loadFactor) => {
+      const rows = Array.from({ length: 50 }, (_, f) =>
+        Array.from({ length: 30 }, (_, m) => ((f * 7 + m * 13) % 11) * (f % 3)),
+      );
+      const arrivals = takeAll(make(replay(30, { loadFactor }), traceOf(rows)));
+      const offered = countPerMinute(arrivals, { functions: 50, minutes: 30 });
+      for (const [f, row] of rows.entries()) {
+        let [seen, due] = [0, 0];
+        for (const [m, count] of row.entries()) {
+          seen += offered[f]?.[m] ?? 0;
+          due += count * loadFactor;
+          expect(Math.abs(seen - due)).toBeLessThanOrEqual(1);
+        }
+      }
+    },
+  );
+
+  test("neither loses nor keeps all rare functions", () => {
+    const rows = Array.from({ length: 1000 }, () => [1]);
+    const arrivals = takeAll(make(replay(1, { loadFactor: 0.1 }), traceOf(rows)));
+    // Each of 1000 functions keeps its one request with probability 0.1: 100 ± 5 sigma, sigma = sqrt(90) = 9.5.
+    expect(Math.abs(arrivals.length - 100)).toBeLessThan(48);
+  });
+});
+
+describe("Poisson placement", () => {
+  const minutes = 40;
+  const rows = Array.from({ length: 20 }, (_, f) =>
+    Array.from({ length: minutes }, (_, m) => ((f + m) % 5) * (f + 1)),
+  );
+  const workload = replay(minutes, { placement: "poisson" });
+  const trace = traceOf(rows);
+
+  test("has the trace's counts as means: chi-square over functions and minutes", () => {
+    const arrivals = takeAll(make(workload, trace));
+    const observed = countPerMinute(arrivals, { functions: 20, minutes });
+    const [statistic, degrees] = chiSquare(observed.flat(), rows.flat());
+    expect(degrees).toBeGreaterThan(300);
+    expect(statistic).toBeLessThan(chiSquareMax(degrees));
+    // Not suspiciously close either: exact counts would have a statistic of 0.
+    expect(statistic).toBeGreaterThan(degrees / 2);
+  });
+
+  test("places requests uniformly within the minute", () => {
+    const arrivals = takeAll(make(workload, trace));
+    const tenths = Array.from({ length: 10 }, () => 0);
+    for (const { at } of arrivals) {
+      const tenth = Math.floor((at % SECOND) / 1e8);
+      tenths[tenth] = (tenths[tenth] ?? 0) + 1;
+    }
+    const means = tenths.map(() => arrivals.length / 10);
+    const [statistic] = chiSquare(tenths, means);
+    expect(statistic).toBeLessThan(chiSquareMax(9));
+  });
+
+  test("offers nothing where the trace has nothing, and expects the mean", () => {
+    const observed = countPerMinute(takeAll(make(workload, trace)), { functions: 20, minutes });
+    for (const [f, row] of rows.entries()) {
+      for (const [m, count] of row.entries()) if (count === 0) expect(observed[f]?.[m]).toBe(0);
+    }
+    const total = rows.flat().reduce((sum, count) => sum + count, 0);
+    const process = make(workload, trace);
+    expect(process.expectedCount(ns(0), ns(minutes * SECOND))).toBe(total);
+    // Half of the first minute holds half of its mean.
+    const first = rows.reduce((sum, row) => sum + (row[0] ?? 0), 0);
+    expect(process.expectedCount(ns(0), ns(5e8))).toBeCloseTo(first / 2, 9);
+  });
+});
+
+describe("functions and model instances", () => {
+  test("are dealt in turn, so that instances differ by at most one function", () => {
+    const dealt = dealFunctions(245, 10, 1);
+    const perInstance = Array.from({ length: 10 }, (_, i) => dealt.filter((d) => d === i).length);
+    // 245 = 5 × 25 + 5 × 24.
+    expect(perInstance.toSorted()).toEqual([24, 24, 24, 24, 24, 25, 25, 25, 25, 25]);
+  });
+
+  test("are shuffled with the seed", () => {
+    expect([...dealFunctions(50, 7, 1)]).toEqual([...dealFunctions(50, 7, 1)]);
+    expect([...dealFunctions(50, 7, 1)]).not.toEqual([...dealFunctions(50, 7, 2)]);
+    expect([...dealFunctions(50, 7, 1)]).not.toEqual(Array.from({ length: 50 }, (_, i) => i % 7));
+  });
+
+  test("leave instances idle when there are fewer functions", () => {
+    expect(new Set(dealFunctions(3, 10, 1)).size).toBe(3);
+  });
+
+  test("stay together: every request of a function goes to one instance", () => {
+    const arrivals = takeAll(make(replay(4), traceOf(COUNTS)));
+    const pairs = new Set(arrivals.map(({ user, instance }) => `${user} ${instance}`));
+    expect(pairs.size).toBe(new Set(arrivals.map(({ user }) => user)).size);
+  });
+});
+
+describe("the same seed", () => {
+  test.each(["even", "poisson"] as const)("gives the same schedule (%s)", (placement) => {
+    const workload = replay(4, { placement, loadFactor: 0.7 });
+    const schedule = (seed: number) => takeAll(make(workload, traceOf(COUNTS), { seed }));
+    expect(schedule(5)).toEqual(schedule(5));
+    expect(schedule(5)).not.toEqual(schedule(6));
+  });
+});
+
+describe("a trace that does not fit", () => {
+  const trace = traceOf(COUNTS);
+
+  test("is too short", () => {
+    const [problem] = traceProblems(replay(5), trace);
+    expect(problem?.path).toBe("workload.duration");
+    expect(problem?.message).toContain("replay 5 traced minutes");
+    expect(problem?.message).toContain("minutes 1 to 4");
+    expect(problem?.remedy).toContain("below 4 s");
+    expect(traceProblems(replay(4), trace)).toEqual([]);
+  });
+
+  test("is too short from the start minute on", () => {
+    expect(traceProblems(replay(2, { startMinute: 4 }), trace)[0]?.message).toContain(
+      "1 from the start minute",
+    );
+    expect(traceProblems(replay(1, { startMinute: 4 }), trace)).toEqual([]);
+  });
+
+  test("does not have the start minute", () => {
+    const [problem] = traceProblems(replay(1, { startMinute: 480 }), trace);
+    expect(problem).toMatchObject({ path: "workload.startMinute", value: "480" });
+    expect(problem?.remedy).toBe("choose a minute from 1 to 4");
+  });
+});
+
+const shared = process.env["ESCAPEMENT_SHARED"] ?? resolve(import.meta.dir, "../../../shared");
+const realPath = resolve(shared, "data/azure2019-day-245fn/invocations.csv");
+const hasReal = existsSync(realPath);
+if (!hasReal) console.warn(`SKIPPED: the real Azure trace is not at ${realPath}`);
+
+describe("245 real functions over 480 minutes", () => {
+  const load = (): AzureTrace => {
+    const parsed = parseAzureTrace(readFileSync(realPath, "utf8"));
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+    return parsed.value;
+  };
+  const size = { functions: 245, minutes: 480 };
+
+  test.skipIf(!hasReal)("are offered exactly, even placement", () => {
+    const trace = load();
+    const observed = countPerMinute(takeAll(make(replay(480), trace)), size);
+    const traced = tracedCounts(trace, 480);
+    expect(observed).toEqual(traced);
+    // The data set's own description: 2,305,472 invocations.
+    expect(observed.flat().reduce((sum, count) => sum + count, 0)).toBe(2_305_472);
+  });
+
+  test.skipIf(!hasReal)("pass a chi-square test, Poisson placement", () => {
+    const trace = load();
+    const process = make(replay(480, { placement: "poisson" }), trace);
+    const observed = countPerMinute(takeAll(process), size);
+    const [statistic, degrees] = chiSquare(observed.flat(), tracedCounts(trace, 480).flat());
+    expect(degrees).toBeGreaterThan(1000);
+    expect(statistic).toBeLessThan(chiSquareMax(degrees));
+    expect(process.expectedCount(ns(0), ns(480 * SECOND))).toBe(2_305_472);
+  });
+});

@@ -1,0 +1,53 @@
+/** Workloads and traces for the tests of this folder. */
+import type { TraceWorkload } from "#workload/trace-schedule.ts";
+import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
+import { ns, SECOND } from "#stdx/nanos.ts";
+
+/** A replay of `minutes` traced minutes at one minute per second, without warm-up and cool-down. */
+export const replay = (minutes: number, changes: Partial<TraceWorkload> = {}): TraceWorkload => ({
+  arrivals: "azure-functions-2019",
+  trace: "trace.csv",
+  startMinute: null,
+  loadFactor: 1,
+  timeCompression: 60,
+  placement: "even",
+  warmUpNs: ns(0),
+  durationNs: ns(minutes * SECOND),
+  coolDownNs: ns(0),
+  inputs: false,
+  ...changes,
+});
+
+/** A trace whose functions have these counts per minute, the first minute being 1. */
+export const traceOf = (counts: readonly (readonly number[])[]): AzureTrace => {
+  const minutes = (counts[0] ?? []).map((_, index) => index + 1);
+  const lines = counts.map((row, index) => `o${index},a${index},f${index},http,${row.join(",")}`);
+  const header = `HashOwner,HashApp,HashFunction,Trigger,${minutes.join(",")}`;
+  const parsed = parseAzureTrace(`${[header, ...lines].join("\n")}\n`);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  return parsed.value;
+};
+
+/** Everything that an open loop offers, in order. */
+export const takeAll = (process: ArrivalProcess): Arrival[] => {
+  const arrivals: Arrival[] = [];
+  while (process.nextAt() !== null) arrivals.push(process.take());
+  return arrivals;
+};
+
+/** Counts per traced minute (row) and function (column), at one minute per second. */
+export const countPerMinute = (
+  arrivals: readonly Arrival[],
+  size: { readonly functions: number; readonly minutes: number },
+): number[][] => {
+  const counts = Array.from({ length: size.functions }, () =>
+    Array.from({ length: size.minutes }, () => 0),
+  );
+  for (const { user, at } of arrivals) {
+    const row = counts[user];
+    const minute = Math.floor(at / SECOND);
+    if (row !== undefined) row[minute] = (row[minute] ?? 0) + 1;
+  }
+  return counts;
+};
