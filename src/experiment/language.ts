@@ -11,13 +11,21 @@ export type Rate = string & { readonly [rateBrand]: true };
 /** A size as written: "16MiB". Build it with `mebibytes(16)`. */
 export type Size = string & { readonly [bytesBrand]: true };
 
+/** "250us". */
 export const microseconds = (value: number): Duration => `${value}us` as Duration;
+/** "25ms". */
 export const ms = (value: number): Duration => `${value}ms` as Duration;
+/** "60s". */
 export const seconds = (value: number): Duration => `${value}s` as Duration;
+/** "5min". */
 export const minutes = (value: number): Duration => `${value}min` as Duration;
+/** "1000/s". */
 export const perSecond = (value: number): Rate => `${value}/s` as Rate;
+/** "60/min". */
 export const perMinute = (value: number): Rate => `${value}/min` as Rate;
+/** "16MiB". */
 export const mebibytes = (value: number): Size => `${value}MiB` as Size;
+/** "2GiB". */
 export const gibibytes = (value: number): Size => `${value}GiB` as Size;
 
 /** The system under test: one Clockwork controller, its workers, and the models they serve. */
@@ -96,6 +104,29 @@ export interface AzureFunctions2019Spec extends WorkloadCommon {
 
 export type WorkloadSpec = OpenLoopSpec | ClosedLoopSpec | AzureFunctions2019Spec;
 
+/** What a swept key may hold. */
+export type Scalar = string | number | boolean;
+
+/** A list of values for every key of `Section`, under its path. */
+type Lists<Section, Prefix extends string> = {
+  readonly [Key in keyof Section & string as `${Prefix}.${Key}`]?: readonly Section[Key][];
+};
+
+type OwnKeys<Spec> = Omit<Required<Spec>, "arrivals">;
+type WorkloadKeys = OwnKeys<OpenLoopSpec> &
+  OwnKeys<ClosedLoopSpec> &
+  OwnKeys<AzureFunctions2019Spec> & { readonly arrivals: WorkloadSpec["arrivals"] };
+
+/** Path of a key to the values it takes: `{ "system.slo": [ms(25), ms(50)] }`. */
+export type Sweep = Lists<Omit<Required<SystemSpec>, "models">, "system"> &
+  Lists<WorkloadKeys, "workload"> &
+  Lists<Required<LimitsSpec>, "limits"> & {
+    readonly [path: `system.models.${string}`]: readonly number[];
+  };
+
+/** A path that a sweep may name. */
+export type SweepPath = keyof Sweep & string;
+
 /** Metrics that checks and headlines may name; definitions in docs/metrics.md. */
 export const METRIC_NAMES = [
   "offered_load",
@@ -123,12 +154,12 @@ export interface CheckSpec {
   readonly atLeast?: Duration | Rate | number;
   readonly atMost?: Duration | Rate | number;
   /** Limits the check to runs whose swept parameters have these values; all runs when absent. */
-  readonly when?: Readonly<Record<string, string | number | boolean>>;
+  readonly when?: Readonly<Partial<Record<SweepPath, Scalar>>>;
 }
 
 export interface ReportSpec {
   /** The figure at the top: this metric against this swept parameter. */
-  readonly headline?: { readonly metric: MetricName; readonly against: string };
+  readonly headline?: { readonly metric: MetricName; readonly against: SweepPath };
 }
 
 /** Deadlines of a run's states; a run that passes one fails with the reason. */
@@ -150,7 +181,7 @@ export interface ExperimentSpec {
   readonly system: SystemSpec;
   readonly workload: WorkloadSpec;
   /** Path of a key ("system.slo") to the values it takes; several paths make a grid, the last varies fastest. */
-  readonly sweep?: Readonly<Record<string, readonly (string | number | boolean)[]>>;
+  readonly sweep?: Sweep;
   /** Runs per point of the sweep (default 1). */
   readonly repetitions?: number;
   readonly checks?: Readonly<Record<string, CheckSpec>>;
@@ -158,5 +189,13 @@ export interface ExperimentSpec {
   readonly limits?: LimitsSpec;
 }
 
+/** Present on every value that `experiment()` made; not enumerable, so a spread copy has to be declared again. */
+const DECLARED = Symbol.for("escapement.experiment");
+
 /** Declares an experiment; an experiment file default-exports its result. Nothing is checked or started here. */
-export const experiment = (spec: ExperimentSpec): ExperimentSpec => spec;
+export const experiment = (spec: ExperimentSpec): ExperimentSpec =>
+  Object.defineProperty({ ...spec }, DECLARED, { value: true });
+
+/** Whether `experiment()` made this value. */
+export const isExperiment = (value: unknown): value is ExperimentSpec =>
+  typeof value === "object" && value !== null && DECLARED in value;

@@ -30,7 +30,11 @@ interface WorkloadTimes {
 export type Workload = WorkloadTimes &
   (
     | { readonly arrivals: "poisson" | "constant"; readonly ratePerS: number }
-    | { readonly arrivals: "closed-loop"; readonly concurrency: number; readonly thinkTimeNs: Nanos }
+    | {
+        readonly arrivals: "closed-loop";
+        readonly concurrency: number;
+        readonly thinkTimeNs: Nanos;
+      }
     | {
         readonly arrivals: "azure-functions-2019";
         readonly trace: string;
@@ -79,7 +83,10 @@ export interface Plan {
   readonly question: string;
   readonly seed: number;
   readonly repetitions: number;
-  readonly sweep: readonly { readonly path: string; readonly values: readonly (string | number | boolean)[] }[];
+  readonly sweep: readonly {
+    readonly path: string;
+    readonly values: readonly (string | number | boolean)[];
+  }[];
   readonly checks: readonly Check[];
   readonly headline: { readonly metric: MetricName; readonly against: string } | null;
   readonly runs: readonly PlannedRun[];

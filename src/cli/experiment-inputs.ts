@@ -1,0 +1,234 @@
+/** The files that an experiment names (traces, profile sets): finds and reads them, and judges the experiment against them. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import type { CliContext } from "#cli/context.ts";
+import { isFile, shownPath } from "#cli/import-experiment.ts";
+import type { Override } from "#experiment/override.ts";
+import { nearest, showValue } from "#experiment/problem.ts";
+import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
+import { assert } from "#stdx/assert.ts";
+import { type AzureTrace, AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
+import { traceProblems } from "#workload/trace-schedule.ts";
+
+/** A file that the experiment reads; the manifest names it with its hash. */
+export interface InputFile {
+  readonly role: "trace" | "profiles";
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** Where an experiment's relative paths are looked up. */
+export interface InputScope {
+  readonly context: CliContext;
+  /** Absolute path of the experiment file. */
+  readonly file: string;
+  readonly overrides: readonly Override[];
+}
+
+export interface Inputs {
+  readonly files: readonly InputFile[];
+  /** Traces by absolute path. */
+  readonly traces: ReadonlyMap<string, AzureTrace>;
+  /** Mistakes of the experiment that only show with the files at hand. */
+  readonly problems: readonly Problem[];
+  /** Files that are not there. */
+  readonly missing: readonly Problem[];
+  /** Traces and profile sets that cannot be used, in words. */
+  readonly unusable: readonly string[];
+  /** Absolute path of a file as the experiment names it; null when it is missing. */
+  readonly find: (role: InputFile["role"], name: string) => string | null;
+}
+
+type Group = Readonly<Record<string, unknown>>;
+
+const group = (value: unknown): Group =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Group) : {};
+
+const KEY_PATHS = { trace: "workload.trace", profiles: "system.profiles" } as const;
+
+/** Every place where an experiment, valid or not, names a file of this role. */
+const namesOf = (
+  raw: unknown,
+  role: InputFile["role"],
+): readonly { readonly path: string; readonly name: string }[] => {
+  const path = KEY_PATHS[role];
+  const written =
+    role === "trace"
+      ? group(group(raw)["workload"])["trace"]
+      : group(group(raw)["system"])["profiles"];
+  const swept = group(group(raw)["sweep"])[path];
+  const list: readonly unknown[] = Array.isArray(swept) ? swept : [];
+  const places = list.map((name, index) => ({ path: `sweep["${path}"][${index}]`, name }));
+  // Swept values take the place of the one that is written.
+  const all = places.length > 0 ? places : [{ path, name: written }];
+  return all.flatMap((place) =>
+    typeof place.name === "string" && place.name.trim() !== ""
+      ? [{ path: place.path, name: place.name }]
+      : [],
+  );
+};
+
+/** Paths to try, in order. What `--set` names is looked up from the user's folder first. */
+const candidates = (
+  role: InputFile["role"],
+  name: string,
+  scope: InputScope,
+): readonly string[] => {
+  const { cwd, root } = scope.context;
+  const shipped = join(root, "experiments");
+  const beside = dirname(scope.file);
+  if (role === "profiles" && !name.includes("/") && !name.endsWith(".csv")) {
+    return [beside, shipped].map((folder) => join(folder, "profiles", `${name}.csv`));
+  }
+  const isTyped = scope.overrides.some(
+    ({ path, value }) => path === KEY_PATHS[role] && value.split(",").includes(name),
+  );
+  const folders = isTyped ? [cwd, beside, root, shipped] : [beside, cwd, root, shipped];
+  return [...new Set(folders.map((folder) => resolve(folder, name)))];
+};
+
+const missingFile = (
+  place: { readonly path: string; readonly name: string },
+  tried: readonly string[],
+  cwd: string,
+): Problem => {
+  const wanted = basename(place.name, ".csv");
+  const there = [...new Set(tried.map((path) => dirname(path)))].flatMap((folder) => {
+    try {
+      return readdirSync(folder).filter((each) => each.endsWith(".csv"));
+    } catch {
+      // A folder that cannot be listed has nothing to suggest.
+      return [];
+    }
+  });
+  const names = [...new Set(there.map((each) => basename(each, ".csv")))].toSorted();
+  const near = nearest(wanted, names);
+  return {
+    path: place.path,
+    value: showValue(place.name),
+    message: `no such file; looked for ${tried.map((path) => shownPath(path, cwd)).join(", ")}`,
+    remedy:
+      near === null
+        ? `a CSV file${names.length > 0 ? `; there are ${names.join(", ")}` : ""}`
+        : `is "${near}" meant?`,
+  };
+};
+
+const readTrace = async (
+  path: string,
+): Promise<{ readonly trace: AzureTrace | null; readonly unusable: string }> => {
+  const reader = new AzureTraceReader();
+  const decoder = new TextDecoder();
+  for await (const chunk of Bun.file(path).stream())
+    reader.push(decoder.decode(chunk, { stream: true }));
+  reader.push(decoder.decode());
+  const parsed = reader.finish();
+  return parsed.ok
+    ? { trace: parsed.value, unusable: "" }
+    : { trace: null, unusable: formatTraceProblems(path, parsed.error) };
+};
+
+/** Names of the models of a profile set: the column `model`; null when there is none. */
+const modelsOf = (path: string): readonly string[] | null => {
+  const [header = "", ...rows] = readFileSync(path, "utf8").trim().split(/\r?\n/);
+  const column = header.split(",").indexOf("model");
+  return column === -1
+    ? null
+    : rows.filter((row) => !row.startsWith("#")).map((row) => row.split(",")[column] ?? "");
+};
+
+/** Models that the experiment names and this profile set does not have. */
+const modelProblems = (
+  raw: unknown,
+  path: string,
+  known: readonly string[],
+): readonly Problem[] => {
+  const written = Object.entries(group(group(group(raw)["system"])["models"]));
+  const swept = Object.keys(group(group(raw)["sweep"]))
+    .filter((each) => each.startsWith("system.models."))
+    .map((each): [string, unknown] => [each.slice("system.models.".length), undefined]);
+  const all = new Map([...swept, ...written]);
+  return [...all]
+    .filter(([model]) => !known.includes(model))
+    .map(([model, instances]) => {
+      const near = nearest(model, known);
+      return {
+        path: `system.models.${model}`,
+        value: showValue(instances),
+        message: `the profile set ${basename(path, ".csv")} has no model "${model}"`,
+        remedy: near === null ? `models there: ${known.join(", ")}` : `write "${near}"`,
+      };
+    });
+};
+
+/** Finds and reads what an experiment names, be it valid otherwise or not. */
+export const readInputs = async (raw: unknown, scope: InputScope): Promise<Inputs> => {
+  const files: InputFile[] = [];
+  const missing: Problem[] = [];
+  const problems: Problem[] = [];
+  const unusable: string[] = [];
+  const traces = new Map<string, AzureTrace>();
+  for (const role of ["trace", "profiles"] as const) {
+    for (const place of namesOf(raw, role)) {
+      const tried = candidates(role, place.name, scope);
+      const path = tried.find(isFile);
+      if (path === undefined) missing.push(missingFile(place, tried, scope.context.cwd));
+      else if (!files.some((file) => file.path === path)) files.push({ role, path });
+    }
+  }
+  for (const { role, path } of files) {
+    if (role === "trace") {
+      const read = await readTrace(path);
+      if (read.trace === null) unusable.push(read.unusable);
+      else traces.set(path, read.trace);
+      continue;
+    }
+    const known = modelsOf(path);
+    if (known === null)
+      unusable.push(`${path}: no column "model" in the first line, so this is no profile set`);
+    else problems.push(...modelProblems(raw, path, known));
+  }
+  const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isFile) ?? null;
+  return { files, traces, problems, missing, unusable, find };
+};
+
+/** The plan with absolute paths in every run; all files must be there. */
+export const withAbsolutePaths = (plan: Plan, { find }: Inputs): Plan => {
+  const absolute = (role: InputFile["role"], name: string): string => {
+    const path = find(role, name);
+    assert(path !== null, "a plan is made only when its files are there");
+    return path;
+  };
+  const runs = plan.runs.map((run): PlannedRun => {
+    const system = { ...run.system, profiles: absolute("profiles", run.system.profiles) };
+    if (run.workload.arrivals !== "azure-functions-2019") return { ...run, system };
+    return {
+      ...run,
+      system,
+      workload: { ...run.workload, trace: absolute("trace", run.workload.trace) },
+    };
+  });
+  return { ...plan, runs };
+};
+
+/** What keeps runs of the plan from replaying their traces; `plan` has absolute paths. */
+export const findTraceProblems = (
+  plan: Plan,
+  traces: ReadonlyMap<string, AzureTrace>,
+): readonly Problem[] => {
+  const found = new Map<string, Problem>();
+  for (const { workload, point } of plan.runs) {
+    if (workload.arrivals !== "azure-functions-2019") continue;
+    const trace = traces.get(workload.trace);
+    if (trace === undefined) continue;
+    for (const problem of traceProblems(workload, trace)) {
+      const entry = point.find(({ path }) => path === problem.path);
+      const index =
+        plan.sweep.find(({ path }) => path === problem.path)?.values.indexOf(entry?.value ?? "") ??
+        -1;
+      const path = entry === undefined ? problem.path : `sweep["${problem.path}"][${index}]`;
+      found.set(`${path}\n${problem.message}`, { ...problem, path });
+    }
+  }
+  return [...found.values()];
+};

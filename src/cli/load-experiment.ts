@@ -1,0 +1,113 @@
+/** From a file's name on the command line to a plan that can be run: find, import, override, judge, resolve. */
+import type { CliContext } from "#cli/context.ts";
+import { EXIT, UserError } from "#cli/exit-codes.ts";
+import {
+  findTraceProblems,
+  type InputFile,
+  type Inputs,
+  readInputs,
+  withAbsolutePaths,
+} from "#cli/experiment-inputs.ts";
+import { findExperimentFile, importExperiment, shownPath } from "#cli/import-experiment.ts";
+import type { ExperimentSpec } from "#experiment/language.ts";
+import { applyOverrides, type Overridden, type Override } from "#experiment/override.ts";
+import { planExperiment } from "#experiment/plan.ts";
+import { formatProblems } from "#experiment/problem.ts";
+import type { Plan, Problem } from "#experiment/resolved.ts";
+import { ok, type Result } from "#stdx/result.ts";
+import type { AzureTrace } from "#workload/azure-trace.ts";
+
+/** What of the command line changes the experiment. */
+export interface LoadOptions {
+  /** `--set` as typed: "workload.duration=30s". */
+  readonly set: readonly string[];
+  /** `--seed` as typed; the same as `--set seed=N`. */
+  readonly seed?: number | string | undefined;
+}
+
+/** An experiment that can be run as it is; nothing was started. */
+export interface LoadedExperiment {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** The file's text and the hash of its bytes. */
+  readonly source: string;
+  readonly sha256: string;
+  /** As the file declares it. */
+  readonly written: ExperimentSpec;
+  /** With `--set` and `--seed` in place. */
+  readonly spec: ExperimentSpec;
+  readonly overrides: readonly Override[];
+  /** What the overrides changed besides, in words for the user. */
+  readonly notes: readonly string[];
+  /** Files that the runs read, for the manifest. */
+  readonly inputs: readonly InputFile[];
+  /** Traces by absolute path, already read. */
+  readonly traces: ReadonlyMap<string, AzureTrace>;
+  /** The runs; paths in it are absolute. */
+  readonly plan: Plan;
+}
+
+/** Strategies that the controller has; an experiment names one. */
+const SCHEDULERS = ["INFER5"] as const;
+
+const assignmentsOf = ({ set, seed }: LoadOptions): readonly string[] =>
+  seed === undefined ? set : [...set, `seed=${seed}`];
+
+const refuse = (shown: string, problems: readonly Problem[], inputs: Inputs): UserError => {
+  const unusable = inputs.unusable.map((text) => `\n\n${text}`).join("");
+  if (problems.length > 0) {
+    const all = [...problems, ...inputs.missing];
+    return new UserError(EXIT.USAGE, `${formatProblems(shown, all)}${unusable}`);
+  }
+  const missing =
+    inputs.missing.length > 0
+      ? formatProblems(shown, inputs.missing)
+      : `${shown}: an input file cannot be used, nothing was started`;
+  return new UserError(EXIT.BAD_INPUT, `${missing}${unusable}`);
+};
+
+/** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
+const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan => {
+  const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
+    schedulers: SCHEDULERS,
+  });
+  const problems = [
+    ...overridden.problems,
+    ...(planned.ok ? [] : planned.error),
+    ...inputs.problems,
+  ];
+  const isWhole = planned.ok && inputs.missing.length === 0 && inputs.unusable.length === 0;
+  const plan = isWhole ? ok(withAbsolutePaths(planned.value, inputs)) : null;
+  const found =
+    plan === null ? problems : [...problems, ...findTraceProblems(plan.value, inputs.traces)];
+  if (plan === null || found.length > 0) throw refuse(shown, found, inputs);
+  return plan.value;
+};
+
+/** Loads an experiment and plans its runs; throws `UserError` with every mistake, and starts nothing. */
+export const loadExperiment = async (
+  context: CliContext,
+  file: string,
+  options: LoadOptions,
+): Promise<LoadedExperiment> => {
+  const path = findExperimentFile(file, context);
+  const bytes = await Bun.file(path).bytes();
+  const written = await importExperiment(path, context.cwd);
+  const overridden = applyOverrides(written, assignmentsOf(options));
+  const { overrides, notes, raw } = overridden;
+  const inputs = await readInputs(raw, { context, file: path, overrides });
+  const plan = planWith(overridden, inputs, shownPath(path, context.cwd));
+  return {
+    path,
+    source: new TextDecoder().decode(bytes),
+    sha256: new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),
+    written,
+    // The plan above exists only when the schemas accept it.
+    spec: raw as ExperimentSpec,
+    overrides,
+    notes,
+    inputs: inputs.files,
+    traces: inputs.traces,
+    plan,
+  };
+};

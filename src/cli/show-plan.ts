@@ -1,0 +1,210 @@
+/** What `--plan` prints: every run with its parameters, placement, expected requests, time and disk; starts nothing. */
+import { join } from "node:path";
+import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { shownPath } from "#cli/import-experiment.ts";
+import {
+  expectedRequests,
+  expectedRunNs,
+  expectedTotalNs,
+  RUN_ALLOWANCE_NS,
+  sendingNs,
+} from "#experiment/plan.ts";
+import { METRIC_UNITS } from "#experiment/metric-units.ts";
+import { countOf } from "#experiment/problem.ts";
+import type { Check, PlannedRun } from "#experiment/resolved.ts";
+import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
+import { formatDuration } from "#stdx/quantity.ts";
+import { describeWorkload, summariseTrace } from "#workload/describe.ts";
+
+export interface ShowPlanOptions {
+  /** Where the runs would be: "local". */
+  readonly target: string;
+  readonly cwd: string;
+}
+
+/**
+ * Bytes that a request leaves behind: about 60 in the request log, at most 130 in the action log (less with larger
+ * batches), 100 each in the batch and client logs, and a quarter of that again as Parquet.
+ */
+const BYTES_PER_REQUEST = 500;
+/** Journal, manifest, process logs, report and charts. */
+const BYTES_PER_RUN = 300_000;
+
+/** Requests from the first to the last send of a run, as far as they are known in advance. */
+const requestsOf = (run: PlannedRun, { traces }: LoadedExperiment): number | null => {
+  const { workload, seed } = run;
+  if (workload.arrivals !== "azure-functions-2019") return expectedRequests(run, sendingNs(run));
+  const trace = traces.get(workload.trace);
+  return trace === undefined ? null : Math.round(summariseTrace(workload, trace, seed).requests);
+};
+
+const showCount = (value: number): string => value.toLocaleString("en-US");
+
+const showBytes = (bytes: number): string =>
+  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(0.1, bytes / 1e6).toFixed(1)} MB`;
+
+/** "48 s", "3 min 20 s", "2 h 5 min": rounded up, for people. */
+const showTime = (value: Nanos): string => {
+  const total = Math.ceil(toSeconds(value));
+  const [hours, minutes, seconds] = [
+    Math.floor(total / 3600),
+    Math.floor((total % 3600) / 60),
+    total % 60,
+  ];
+  if (hours > 0) return minutes > 0 ? `${hours} h ${minutes} min` : `${hours} h`;
+  if (minutes > 0) return seconds > 0 ? `${minutes} min ${seconds} s` : `${minutes} min`;
+  return `${seconds} s`;
+};
+
+const placementOf = ({ system }: PlannedRun): string =>
+  `${countOf(system.workers, "worker")} × ${countOf(system.gpusPerWorker, "GPU")}`;
+
+/** Columns as wide as their widest cell; numbers to the right. */
+const table = (
+  rows: readonly (readonly string[])[],
+  alignRight: ReadonlySet<number>,
+): readonly string[] => {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        alignRight.has(column)
+          ? cell.padStart(widths[column] ?? 0)
+          : cell.padEnd(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
+};
+
+const runTable = (loaded: LoadedExperiment): readonly string[] => {
+  const { plan } = loaded;
+  const header = [
+    "run",
+    ...plan.sweep.map(({ path }) => path),
+    "seed",
+    "placement",
+    "requests",
+    "takes",
+  ];
+  const rows = plan.runs.map((run) => {
+    const requests = requestsOf(run, loaded);
+    return [
+      run.name,
+      ...run.point.map(({ value }) => String(value)),
+      String(run.seed),
+      placementOf(run),
+      requests === null ? "by responses" : showCount(requests),
+      showTime(expectedRunNs(run)),
+    ];
+  });
+  const last = header.length - 1;
+  return table([header, ...rows], new Set([last - 3, last - 1, last]));
+};
+
+const showBound = (value: number, { metric }: Check): string => {
+  switch (METRIC_UNITS[metric]) {
+    case "duration":
+      return formatDuration(ns(value));
+    case "rate":
+      return `${value}/s`;
+    case "share":
+    case "count":
+      return String(value);
+  }
+};
+
+/** A check in one line: "most-in-slo: slo_attainment ≥ 0.9, where system.slo = 50ms". */
+const showCheck = (check: Check): string => {
+  const bounds = [
+    ...(check.atLeast === null ? [] : [`≥ ${showBound(check.atLeast, check)}`]),
+    ...(check.atMost === null ? [] : [`≤ ${showBound(check.atMost, check)}`]),
+  ];
+  const when = check.when.map(({ path, value }) => `${path} = ${value}`).join(" and ");
+  return `${check.name}: ${check.metric} ${bounds.join(" and ")}${when === "" ? "" : `, where ${when}`}`;
+};
+
+/** What is no mistake and yet probably not meant. */
+const warningsOf = ({ plan }: LoadedExperiment): readonly string[] => {
+  const warnings = new Set<string>();
+  for (const { system, workload } of plan.runs) {
+    const gpus = system.workers * system.gpusPerWorker;
+    if (system.maxGpus < gpus) {
+      warnings.add(
+        `system.maxGpus is ${system.maxGpus}, so ${gpus - system.maxGpus} of ${gpus} GPUs stay idle`,
+      );
+    }
+    if (workload.warmUpNs === 0)
+      warnings.add("no warm-up: the first requests, which wait for weights to load, are measured");
+    if (workload.durationNs < 1e9)
+      warnings.add("less than a second is measured: a p99.9 needs 1,000 requests and more");
+  }
+  return [...warnings];
+};
+
+const diskOf = (loaded: LoadedExperiment): string => {
+  const requests = loaded.plan.runs.map((run) => requestsOf(run, loaded));
+  const known = requests.reduce((sum: number, count) => sum + (count ?? 0), 0);
+  const bytes = known * BYTES_PER_REQUEST + requests.length * BYTES_PER_RUN;
+  const basis = `${BYTES_PER_REQUEST} B per request and ${showBytes(BYTES_PER_RUN)} per run`;
+  const isPartial = requests.includes(null);
+  return isPartial
+    ? `at least ${showBytes(bytes)}, and ${BYTES_PER_REQUEST} B per request of the closed loops`
+    : `about ${showBytes(bytes)} (${basis})`;
+};
+
+const systemLine = ({ system }: PlannedRun, cwd: string): string => {
+  const instances = system.models.reduce((sum, model) => sum + model.instances, 0);
+  const models = `${countOf(instances, "instance")} of ${countOf(system.models.length, "model")}`;
+  return `${system.scheduler}, SLO ${formatDuration(system.sloNs)}, ${models}, profiles ${shownPath(system.profiles, cwd)}`;
+};
+
+const section = (name: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ["", name, ...lines.map((line) => `  ${line}`)];
+
+/** The plan for a terminal; one string with a line end. */
+export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOptions): string => {
+  const { plan } = loaded;
+  const [first] = plan.runs;
+  const points = plan.runs.length / plan.repetitions;
+  const size = `${countOf(points, "point")} × ${countOf(plan.repetitions, "repetition")}`;
+  const overrides = loaded.overrides.map(({ path, value }) => `--set ${path}=${value}`);
+  const lines = [
+    plan.title === plan.name ? plan.name : `${plan.name}: ${plan.title}`,
+    ...(plan.question === "" ? [] : [plan.question]),
+    "",
+    `${countOf(plan.runs.length, "run")} (${size}) on ${target}, from ${shownPath(loaded.path, cwd)}`,
+    `takes about ${showTime(expectedTotalNs(plan.runs))}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
+    `disk: ${diskOf(loaded)} in ${join("results", plan.name)}/`,
+    ...section("Runs, in this order", runTable(loaded)),
+    ...section("Placement", [`controller, workers and client: all on ${target}`]),
+    ...(first === undefined ? [] : section(`System (run ${first.name})`, [systemLine(first, cwd)])),
+    ...(first === undefined
+      ? []
+      : section(`Workload (run ${first.name})`, workloadLines(first, loaded))),
+    ...section("Checks", plan.checks.map(showCheck)),
+    ...(plan.headline === null
+      ? []
+      : section("Headline", [`${plan.headline.metric} against ${plan.headline.against}`])),
+    ...section("Changed on the command line", [...overrides, ...loaded.notes]),
+    ...section("Warnings", warningsOf(loaded)),
+    "",
+    "Nothing was started.",
+  ];
+  return `${lines.join("\n")}\n`;
+};
+
+const workloadLines = (run: PlannedRun, { traces }: LoadedExperiment): readonly string[] => {
+  const { workload, system, seed } = run;
+  const instances = system.models.reduce((sum, model) => sum + model.instances, 0);
+  const trace =
+    workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
+  const { warmUpNs, durationNs, coolDownNs } = workload;
+  const times = `Warm-up ${formatDuration(warmUpNs)}, measurement ${formatDuration(durationNs)}, cool-down ${formatDuration(coolDownNs)}.`;
+  return [
+    times,
+    ...describeWorkload(workload, { seed, instances, ...(trace === undefined ? {} : { trace }) }),
+  ];
+};

@@ -1,0 +1,137 @@
+/** Judges the three parts of an experiment that a run is made of, and fills in their defaults. */
+import { toProblems } from "#experiment/issues.ts";
+import type { Problem, RunSpec, System, Workload } from "#experiment/resolved.ts";
+import {
+  type ParsedLimits,
+  type ParsedSystem,
+  type ParsedWorkload,
+  type Schemas,
+  workloadSchema,
+} from "#experiment/schema.ts";
+import { MILLISECOND, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
+
+/** Values of keys that an experiment leaves out; durations in ns. */
+export const DEFAULTS = {
+  scheduleAheadNs: ns(10 * MILLISECOND),
+  /** The original's value when the controller invents inputs. */
+  scheduleAheadGeneratedNs: ns(15 * MILLISECOND),
+  maxExecNs: ns(250 * MILLISECOND),
+  maxBatch: 8,
+  maxGpus: 100,
+  workers: 1,
+  gpusPerWorker: 1,
+  weightsCacheBytes: 23_085_449_216,
+  pageSizeBytes: 16 * 2 ** 20,
+  telemetryDialect: "documented",
+  warmUpNs: ns(2 * SECOND),
+  coolDownNs: ns(SECOND),
+  launchLimitNs: ns(30 * SECOND),
+  drainLimitNs: ns(10 * SECOND),
+} as const;
+
+const toSystem = (parsed: ParsedSystem): System => {
+  const generateInputs = parsed.generateInputs ?? false;
+  return {
+    scheduler: parsed.scheduler,
+    sloNs: parsed.slo,
+    scheduleAheadNs:
+      parsed.scheduleAhead ??
+      (generateInputs ? DEFAULTS.scheduleAheadGeneratedNs : DEFAULTS.scheduleAheadNs),
+    maxExecNs: parsed.maxExec ?? DEFAULTS.maxExecNs,
+    maxBatch: parsed.maxBatch ?? DEFAULTS.maxBatch,
+    maxGpus: parsed.maxGpus ?? DEFAULTS.maxGpus,
+    generateInputs,
+    workers: parsed.workers ?? DEFAULTS.workers,
+    gpusPerWorker: parsed.gpusPerWorker ?? DEFAULTS.gpusPerWorker,
+    weightsCacheBytes: parsed.weightsCache ?? DEFAULTS.weightsCacheBytes,
+    pageSizeBytes: parsed.pageSize ?? DEFAULTS.pageSizeBytes,
+    profiles: parsed.profiles,
+    models: Object.entries(parsed.models).map(([model, instances]) => ({ model, instances })),
+    telemetryDialect: parsed.telemetryDialect ?? DEFAULTS.telemetryDialect,
+  };
+};
+
+const toWorkload = (parsed: ParsedWorkload): Workload => {
+  const times = {
+    warmUpNs: parsed.warmUp ?? DEFAULTS.warmUpNs,
+    durationNs: parsed.duration,
+    coolDownNs: parsed.coolDown ?? DEFAULTS.coolDownNs,
+    inputs: parsed.inputs ?? false,
+  };
+  switch (parsed.arrivals) {
+    case "poisson":
+    case "constant":
+      return { ...times, arrivals: parsed.arrivals, ratePerS: parsed.rate };
+    case "closed-loop":
+      return {
+        ...times,
+        arrivals: parsed.arrivals,
+        concurrency: parsed.concurrency,
+        thinkTimeNs: parsed.thinkTime ?? ZERO_NS,
+      };
+    case "azure-functions-2019":
+      return {
+        ...times,
+        arrivals: parsed.arrivals,
+        trace: parsed.trace,
+        startMinute: parsed.startMinute ?? null,
+        loadFactor: parsed.loadFactor ?? 1,
+        timeCompression: parsed.timeCompression ?? 1,
+        placement: parsed.placement ?? "even",
+      };
+  }
+};
+
+/** What holds between keys, once each of them is right by itself. */
+const crossChecks = (system: System): readonly Problem[] => {
+  if (system.pageSizeBytes <= system.weightsCacheBytes) return [];
+  return [
+    {
+      path: "system.pageSize",
+      value: `${system.pageSizeBytes} B`,
+      message: `a page is larger than the whole weights cache (${system.weightsCacheBytes} B)`,
+      remedy: "a page size that fits the cache many times, such as mebibytes(16)",
+    },
+  ];
+};
+
+/** The parts of a run with all mistakes in them; `runSpec` only when there is none. */
+export interface ParsedSections {
+  readonly problems: readonly Problem[];
+  readonly runSpec: RunSpec | null;
+}
+
+const part = (raw: unknown, name: string): unknown =>
+  typeof raw === "object" && raw !== null
+    ? (raw as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+
+/** Judges `system`, `workload` and `limits` of a raw experiment. */
+export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections => {
+  const rawWorkload = part(raw, "workload");
+  const system = schemas.system.safeParse(part(raw, "system"));
+  const workload = workloadSchema(part(rawWorkload, "arrivals")).safeParse(rawWorkload);
+  const rawLimits = part(raw, "limits");
+  const limits = schemas.limits.safeParse(rawLimits === undefined ? {} : rawLimits);
+  const issuesOf = (prefix: string, result: typeof system | typeof workload | typeof limits) =>
+    result.success ? [] : toProblems(result.error.issues, { root: raw, prefix: [prefix] });
+  const problems = [
+    ...issuesOf("system", system),
+    ...(system.success ? crossChecks(toSystem(system.data)) : []),
+    ...issuesOf("workload", workload),
+    ...issuesOf("limits", limits),
+  ];
+  if (problems.length > 0 || !system.success || !workload.success || !limits.success) {
+    return { problems, runSpec: null };
+  }
+  // Only the lenient schema, which always fails on its unknown arrivals, has no such type.
+  const parsed = workload.data as ParsedWorkload;
+  return { problems, runSpec: toRunSpec(toSystem(system.data), toWorkload(parsed), limits.data) };
+};
+
+const toRunSpec = (system: System, workload: Workload, limits: ParsedLimits): RunSpec => ({
+  system,
+  workload,
+  launchLimitNs: limits.launch ?? DEFAULTS.launchLimitNs,
+  drainLimitNs: limits.drain ?? DEFAULTS.drainLimitNs,
+});

@@ -1,0 +1,242 @@
+/** The keys of an experiment file, once, as schemas: what each key takes, which may be absent, and to which part it belongs. */
+import { z } from "zod";
+import {
+  choice,
+  duration,
+  factor,
+  type Reader,
+  type ReaderKind,
+  rate,
+  scalar,
+  size,
+  text,
+  whole,
+  yesOrNo,
+} from "#experiment/reading.ts";
+import { METRIC_NAMES } from "#experiment/language.ts";
+
+/** The names that an experiment may use but that other parts of the program define. */
+export interface KnownNames {
+  /** Scheduling strategies by name. */
+  readonly schedulers: readonly string[];
+}
+
+/** What of a reader the schema keeps visible, for `--set` and for the paths a sweep may name. */
+const kinds = z.registry<{ readonly kind: ReaderKind }>();
+
+const key = <T>(reader: Reader<T>) => {
+  const schema = z.unknown().transform((value, context): T => {
+    const reading = reader.read(value);
+    if (reading.ok) return reading.value;
+    const { message, remedy } = reading.error;
+    context.addIssue({ code: "custom", message, params: { remedy } });
+    return z.NEVER;
+  });
+  kinds.add(schema, { kind: reader.kind });
+  return schema;
+};
+
+/** A key that may be absent. */
+const maybe = <T>(reader: Reader<T>) => key(reader).optional();
+
+const KEBAB_CASE = [
+  /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
+  "lower-case letters, digits and single hyphens",
+] as const;
+
+/** Names of models are file and folder names on every host. */
+const MODEL_NAME = /^[\w][\w.+-]*$/;
+const INSTANCES_MAX = 100_000;
+
+const metric = () => choice("metric", METRIC_NAMES);
+
+const models = z
+  .record(z.string(), key(whole({ least: 1, most: INSTANCES_MAX, of: "instances" })))
+  .superRefine((value, context) => {
+    const names = Object.keys(value);
+    const add = (message: string, remedy: string, path: string[]) =>
+      context.addIssue({ code: "custom", message, params: { remedy }, path });
+    if (names.length === 0)
+      add("no model is named", "at least one, such as { resnet50_v2: 4 }", []);
+    for (const name of names.filter((each) => !MODEL_NAME.test(each))) {
+      add(`"${name}" is no model name`, "letters, digits, and _ . + - after the first", [name]);
+    }
+  });
+
+const systemSchema = (known: KnownNames) =>
+  z.strictObject({
+    scheduler: key(choice("scheduler", known.schedulers)),
+    slo: key(duration("positive")),
+    scheduleAhead: maybe(duration("zero")),
+    maxExec: maybe(duration("positive")),
+    maxBatch: maybe(whole({ least: 1, most: 1024, of: "largest batch size" })),
+    maxGpus: maybe(whole({ least: 1, most: 100_000, of: "GPUs" })),
+    generateInputs: maybe(yesOrNo()),
+    workers: maybe(whole({ least: 1, most: 1000, of: "worker processes" })),
+    gpusPerWorker: maybe(whole({ least: 1, most: 64, of: "GPUs of a worker" })),
+    weightsCache: maybe(size()),
+    pageSize: maybe(size()),
+    profiles: key(text({ what: "a profile set", lengthMax: 4096 })),
+    models,
+    telemetryDialect: maybe(choice("telemetry dialect", ["documented", "original"])),
+  });
+
+/** The arrival processes, as `workload.arrivals` names them. */
+export const ARRIVALS = ["poisson", "constant", "closed-loop", "azure-functions-2019"] as const;
+
+const times = {
+  warmUp: maybe(duration("zero")),
+  duration: key(duration("positive")),
+  coolDown: maybe(duration("zero")),
+  inputs: maybe(yesOrNo()),
+};
+
+const openLoop = z.strictObject({
+  arrivals: key(choice("arrival process", ["poisson", "constant"])),
+  ...times,
+  rate: key(rate()),
+});
+
+const closedLoop = z.strictObject({
+  arrivals: key(choice("arrival process", ["closed-loop"])),
+  ...times,
+  concurrency: key(
+    whole({ least: 1, most: 100_000, of: "outstanding requests per model instance" }),
+  ),
+  thinkTime: maybe(duration("zero")),
+});
+
+const azureFunctions2019 = z.strictObject({
+  arrivals: key(choice("arrival process", ["azure-functions-2019"])),
+  ...times,
+  trace: key(text({ what: "path of a CSV file", lengthMax: 4096 })),
+  startMinute: maybe(
+    whole({ least: 0, most: 1_000_000, of: "a minute as the trace's header names it" }),
+  ),
+  loadFactor: maybe(factor("load factor")),
+  timeCompression: maybe(factor("trace time per experiment time")),
+  placement: maybe(choice("placement", ["even", "poisson"])),
+});
+
+/** For a workload whose arrival process is unknown: what all have in common is judged, the rest let pass. */
+const someWorkload = z.looseObject({
+  arrivals: key(choice("arrival process", ARRIVALS)),
+  ...times,
+});
+
+const WORKLOADS = {
+  poisson: openLoop,
+  constant: openLoop,
+  "closed-loop": closedLoop,
+  "azure-functions-2019": azureFunctions2019,
+} as const satisfies Record<(typeof ARRIVALS)[number], z.ZodObject>;
+
+const limitsSchema = z.strictObject({
+  launch: maybe(duration("positive")),
+  drain: maybe(duration("positive")),
+});
+
+const checkSchema = z.strictObject({
+  metric: key(metric()),
+  atLeast: maybe(scalar("bound")),
+  atMost: maybe(scalar("bound")),
+  when: z.record(z.string(), key(scalar("scalar"))).optional(),
+});
+
+const headlineSchema = z.strictObject({
+  metric: key(metric()),
+  against: key(text({ what: "a swept path", lengthMax: 200 })),
+});
+
+const reportSchema = z.strictObject({ headline: headlineSchema.optional() });
+
+const SEED_MAX = 2 ** 52;
+
+const rootSchema = z.strictObject({
+  name: key(text({ what: "name", lengthMax: 64, shape: KEBAB_CASE })),
+  title: maybe(text({ what: "title", lengthMax: 200 })),
+  question: maybe(text({ what: "question", lengthMax: 2000 })),
+  seed: maybe(whole({ least: 0, most: SEED_MAX, of: "seed" })),
+  /** The three parts that a sweep may change are judged apart, once for every point. */
+  system: z.unknown(),
+  workload: z.unknown(),
+  sweep: z.record(z.string(), z.array(key(scalar("scalar")))).optional(),
+  repetitions: maybe(whole({ least: 1, most: 10_000, of: "repetitions" })),
+  checks: z.record(z.string(), checkSchema).optional(),
+  report: reportSchema.optional(),
+  limits: z.unknown().optional(),
+});
+
+/** Order in which mistakes are listed. */
+export const ROOT_KEYS: readonly string[] = Object.keys(rootSchema.shape);
+
+export const SECTIONS = ["system", "workload", "limits"] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** The schemas of one experiment file, for the names that are known where it runs. */
+export interface Schemas {
+  readonly root: typeof rootSchema;
+  readonly system: ReturnType<typeof systemSchema>;
+  readonly limits: typeof limitsSchema;
+}
+
+export type ParsedRoot = z.output<typeof rootSchema>;
+export type ParsedSystem = z.output<Schemas["system"]>;
+export type ParsedWorkload = z.output<
+  typeof openLoop | typeof closedLoop | typeof azureFunctions2019
+>;
+export type ParsedLimits = z.output<typeof limitsSchema>;
+export type ParsedCheck = z.output<typeof checkSchema>;
+
+export const schemasFor = (known: KnownNames): Schemas => ({
+  root: rootSchema,
+  system: systemSchema(known),
+  limits: limitsSchema,
+});
+
+const isArrivals = (value: unknown): value is (typeof ARRIVALS)[number] =>
+  ARRIVALS.some((name) => name === value);
+
+/** The schema of a workload with these arrivals; a lenient one when they are unknown. */
+export const workloadSchema = (arrivals: unknown) =>
+  isArrivals(arrivals) ? WORKLOADS[arrivals] : someWorkload;
+
+/** Arrival processes that take this key of a workload; none for a key that no workload has. */
+export const arrivalsWith = (name: string): readonly string[] =>
+  ARRIVALS.filter((arrivals) => Object.hasOwn(WORKLOADS[arrivals].shape, name));
+
+const kindOf = (schema: z.ZodType): ReaderKind | null =>
+  kinds.get(schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema)?.kind ??
+  null;
+
+const kindsOf = (prefix: string, schema: z.ZodObject): [string, ReaderKind][] =>
+  Object.entries(schema.shape).flatMap(([name, value]) => {
+    const kind = kindOf(value as z.ZodType);
+    return kind === null ? [] : [[`${prefix}${name}`, kind] as [string, ReaderKind]];
+  });
+
+const anyNames: KnownNames = { schedulers: [] };
+
+/** Every path of a sweepable key with the kind of its value; `system.models.NAME` is apart, names being open. */
+export const SWEEPABLE_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
+  ...kindsOf("system.", systemSchema(anyNames)),
+  ...ARRIVALS.flatMap((arrivals) => kindsOf("workload.", WORKLOADS[arrivals])),
+  ...kindsOf("limits.", limitsSchema),
+]);
+
+/** Every other path that holds one value; `checks.NAME.KEY` is apart, names being open. */
+export const OTHER_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
+  ...kindsOf("", rootSchema),
+  ...kindsOf("report.headline.", headlineSchema),
+]);
+
+/** Keys of a check that hold one value. */
+export const CHECK_KEYS: ReadonlyMap<string, ReaderKind> = new Map(kindsOf("", checkSchema));
+
+export const MODELS_PREFIX = "system.models.";
+
+/** What a sweepable path takes, or null when there is no such key. */
+export const sweepableKind = (path: string): ReaderKind | null => {
+  if (path.startsWith(MODELS_PREFIX) && path.length > MODELS_PREFIX.length) return "number";
+  return SWEEPABLE_PATHS.get(path) ?? null;
+};
