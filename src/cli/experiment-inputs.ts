@@ -130,11 +130,12 @@ const readTrace = async (
 
 /** Names of the models of a profile set: the column `model`; null when there is none. */
 const modelsOf = (path: string): readonly string[] | null => {
-  const [header = "", ...rows] = readFileSync(path, "utf8").trim().split(/\r?\n/);
+  const lines = readFileSync(path, "utf8").split(/\r?\n/);
+  const [header = "", ...rows] = lines.filter(
+    (line) => line.trim() !== "" && !line.startsWith("#"),
+  );
   const column = header.split(",").indexOf("model");
-  return column === -1
-    ? null
-    : rows.filter((row) => !row.startsWith("#")).map((row) => row.split(",")[column] ?? "");
+  return column === -1 ? null : rows.map((row) => row.split(",")[column] ?? "");
 };
 
 /** Models that the experiment names and this profile set does not have. */

@@ -10,7 +10,7 @@ import {
 } from "#cli/experiment-inputs.ts";
 import { findExperimentFile, importExperiment, shownPath } from "#cli/import-experiment.ts";
 import type { ExperimentSpec } from "#experiment/language.ts";
-import { applyOverrides, type Overridden, type Override } from "#experiment/override.ts";
+import { applyOverrides, asTyped, type Overridden, type Override } from "#experiment/override.ts";
 import { planExperiment } from "#experiment/plan.ts";
 import { formatProblems } from "#experiment/problem.ts";
 import type { Plan, Problem } from "#experiment/resolved.ts";
@@ -53,17 +53,27 @@ const SCHEDULERS = ["INFER5"] as const;
 const assignmentsOf = ({ set, seed }: LoadOptions): readonly string[] =>
   seed === undefined ? set : [...set, `seed=${seed}`];
 
-const refuse = (shown: string, problems: readonly Problem[], inputs: Inputs): UserError => {
+interface Refusal {
+  /** The file as the user knows it. */
+  readonly shown: string;
+  readonly problems: readonly Problem[];
+  readonly overrides: readonly Override[];
+  readonly inputs: Inputs;
+}
+
+const refuse = ({ shown, overrides, inputs, ...refusal }: Refusal): UserError => {
+  const problems = asTyped(refusal.problems, overrides);
+  const missing = asTyped(inputs.missing, overrides);
   const unusable = inputs.unusable.map((text) => `\n\n${text}`).join("");
   if (problems.length > 0) {
-    const all = [...problems, ...inputs.missing];
-    return new UserError(EXIT.USAGE, `${formatProblems(shown, all)}${unusable}`);
+    const all = formatProblems(shown, [...problems, ...missing]);
+    return new UserError(EXIT.USAGE, `${all}${unusable}`);
   }
-  const missing =
-    inputs.missing.length > 0
-      ? formatProblems(shown, inputs.missing)
+  const first =
+    missing.length > 0
+      ? formatProblems(shown, missing)
       : `${shown}: an input file cannot be used, nothing was started`;
-  return new UserError(EXIT.BAD_INPUT, `${missing}${unusable}`);
+  return new UserError(EXIT.BAD_INPUT, `${first}${unusable}`);
 };
 
 /** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
@@ -80,7 +90,9 @@ const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan =
   const plan = isWhole ? ok(withAbsolutePaths(planned.value, inputs)) : null;
   const found =
     plan === null ? problems : [...problems, ...findTraceProblems(plan.value, inputs.traces)];
-  if (plan === null || found.length > 0) throw refuse(shown, found, inputs);
+  if (plan === null || found.length > 0) {
+    throw refuse({ shown, problems: found, overrides: overridden.overrides, inputs });
+  }
   return plan.value;
 };
 

@@ -1,7 +1,8 @@
 /** What `--plan` prints: every run with its parameters, placement, expected requests, time and disk; starts nothing. */
 import { join } from "node:path";
-import type { LoadedExperiment } from "#cli/load-experiment.ts";
 import { shownPath } from "#cli/import-experiment.ts";
+import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import {
   expectedRequests,
   expectedRunNs,
@@ -9,7 +10,6 @@ import {
   RUN_ALLOWANCE_NS,
   sendingNs,
 } from "#experiment/plan.ts";
-import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import { countOf } from "#experiment/problem.ts";
 import type { Check, PlannedRun } from "#experiment/resolved.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
@@ -105,15 +105,9 @@ const runTable = (loaded: LoadedExperiment): readonly string[] => {
 };
 
 const showBound = (value: number, { metric }: Check): string => {
-  switch (METRIC_UNITS[metric]) {
-    case "duration":
-      return formatDuration(ns(value));
-    case "rate":
-      return `${value}/s`;
-    case "share":
-    case "count":
-      return String(value);
-  }
+  const unit = METRIC_UNITS[metric];
+  if (unit === "duration") return formatDuration(ns(value));
+  return unit === "rate" ? `${value}/s` : String(value);
 };
 
 /** A check in one line: "most-in-slo: slo_attainment ≥ 0.9, where system.slo = 50ms". */
@@ -177,7 +171,7 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
     "",
     `${countOf(plan.runs.length, "run")} (${size}) on ${target}, from ${shownPath(loaded.path, cwd)}`,
     `takes about ${showTime(expectedTotalNs(plan.runs))}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
-    `disk: ${diskOf(loaded)} in ${join("results", plan.name)}/`,
+    `disk: ${diskOf(loaded)}, in ${join("results", plan.name)}/`,
     ...section("Runs, in this order", runTable(loaded)),
     ...section("Placement", [`controller, workers and client: all on ${target}`]),
     ...(first === undefined ? [] : section(`System (run ${first.name})`, [systemLine(first, cwd)])),

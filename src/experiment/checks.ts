@@ -2,7 +2,7 @@
 import type { MetricName } from "#experiment/language.ts";
 import { METRIC_UNITS, type MetricUnit } from "#experiment/metric-units.ts";
 import { showValue } from "#experiment/problem.ts";
-import { duration, type Mistake, rate, type Reader } from "#experiment/reading.ts";
+import { duration, type Mistake, type Reader, rate } from "#experiment/reading.ts";
 import type { Check, Problem } from "#experiment/resolved.ts";
 import type { ParsedCheck } from "#experiment/schema.ts";
 import { canonical, nearestPath, type RawSweep } from "#experiment/sweep.ts";

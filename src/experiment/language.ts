@@ -125,7 +125,7 @@ export type Sweep = Lists<Omit<Required<SystemSpec>, "models">, "system"> &
   };
 
 /** A path that a sweep may name. */
-export type SweepPath = keyof Sweep & string;
+export type SweepPath = keyof Sweep;
 
 /** Metrics that checks and headlines may name; definitions in docs/metrics.md. */
 export const METRIC_NAMES = [

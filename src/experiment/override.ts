@@ -166,3 +166,24 @@ export const applyOverrides = (raw: unknown, assignments: readonly string[]): Ov
   }
   return { ...dropEmptyChecks(raw, changed), overrides, problems };
 };
+
+/** Quantities in the spelling of the command line: "ms(25)" is typed as 25ms. */
+const typed = (remedy: string): string =>
+  remedy
+    .replaceAll(/\bms\(([^()]+)\)/g, "$1ms")
+    .replaceAll(/\bseconds\(([^()]+)\)/g, "$1s")
+    .replaceAll(/\bperSecond\(([^()]+)\)/g, "$1/s")
+    .replaceAll(/\bmebibytes\(([^()]+)\)/g, "$1MiB");
+
+/** Problems of keys that the command line set, named and mended as there; all others as they are. */
+export const asTyped = (
+  problems: readonly Problem[],
+  overrides: readonly Override[],
+): readonly Problem[] =>
+  problems.map((problem) => {
+    const override = overrides.find(
+      ({ path }) => problem.path === path || problem.path.startsWith(`sweep["${path}"]`),
+    );
+    if (override === undefined) return problem;
+    return { ...problem, path: `--set ${override.path}`, remedy: typed(problem.remedy) };
+  });

@@ -21,29 +21,46 @@ export const showPath = (path: readonly PropertyKey[]): string => {
   return shown;
 };
 
+interface Finding {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+const notData = (message: string): Finding => ({ message, remedy: LIST });
+
+/** What is wrong with one value, apart from what it holds; null when nothing is. */
+const judge = (value: unknown): Finding | null => {
+  if (value === undefined) {
+    return { message: "the value is undefined", remedy: "give it a value, or leave the key out" };
+  }
+  if (typeof value === "number") {
+    return Number.isFinite(value) ? null : notData(`${value} is not a number`);
+  }
+  if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
+    return notData(`${showValue(value)} is no plain data`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return isPlainObject(value) ? null : notData("an object of a class is no plain data");
+};
+
 /** One problem for every value that is no plain data; a value that holds itself is named where it comes round. */
 export const findNonData = (root: unknown): readonly Problem[] => {
   const problems: Problem[] = [];
   const open = new Set<object>();
-  const add = (path: readonly PropertyKey[], value: unknown, message: string, remedy = LIST) => {
-    problems.push({ path: showPath(path), value: showValue(value), message, remedy });
-  };
   const visit = (value: unknown, path: readonly PropertyKey[]): void => {
-    if (typeof value === "number" && !Number.isFinite(value))
-      return add(path, value, `${value} is not a number`);
-    if (value === undefined)
-      return add(path, value, "the value is undefined", "give it a value, or leave the key out");
-    if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
-      return add(path, value, `${showValue(value)} is no plain data`);
+    const holder = typeof value === "object" && value !== null ? value : null;
+    const isCycle = holder !== null && open.has(holder);
+    const finding = isCycle ? notData("the value holds itself") : judge(value);
+    if (finding !== null) {
+      const shown = isCycle ? "(itself)" : showValue(value);
+      problems.push({ path: showPath(path), value: shown, ...finding });
+      return;
     }
-    if (typeof value !== "object" || value === null) return;
-    if (open.has(value)) return add(path, "(itself)", "the value holds itself");
-    if (!Array.isArray(value) && !isPlainObject(value))
-      return add(path, value, "an object of a class is no plain data");
-    open.add(value);
-    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+    if (holder === null) return;
+    open.add(holder);
+    const entries = Array.isArray(holder) ? holder.entries() : Object.entries(holder);
     for (const [name, item] of entries) visit(item, [...path, name]);
-    open.delete(value);
+    open.delete(holder);
   };
   visit(root, []);
   return problems;

@@ -1,7 +1,7 @@
 /** Unrolls an experiment into its runs: grid and repetitions in order, names, seeds, defaults, expected times and counts. */
 import type { Plan, PlannedRun, Point, Problem, RunSpec } from "#experiment/resolved.ts";
-import { parseSections } from "#experiment/run-spec.ts";
 import { runName } from "#experiment/run-name.ts";
+import { parseSections } from "#experiment/run-spec.ts";
 import type { KnownNames } from "#experiment/schema.ts";
 import { gridOf, withPoint } from "#experiment/sweep.ts";
 import { parseExperiment, type ValidExperiment } from "#experiment/validate.ts";

@@ -11,7 +11,7 @@ export const showValue = (value: unknown): string => {
   if (typeof value === "symbol") return "a symbol";
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "number") return String(value);
-  if (value instanceof Date) return "a Date";
+  if (Object.prototype.toString.call(value) === "[object Date]") return "a Date";
   const text = writeJson(value);
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX - 1)}…`;
 };

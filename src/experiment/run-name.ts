@@ -11,10 +11,12 @@ const shortValue = (value: string | number | boolean): string => {
   return text.slice(text.lastIndexOf("/") + 1);
 };
 
+/** The path without its section. */
+const ownPath = (path: string): string => path.slice(path.indexOf(".") + 1);
+
 const shortPath = (path: string, point: Point): string => {
-  const last = (each: string): string => each.slice(each.indexOf(".") + 1);
-  const isShared = point.filter((other) => last(other.path) === last(path)).length > 1;
-  return isShared ? path : last(path).replace(/^models\./, "");
+  const isShared = point.filter((other) => ownPath(other.path) === ownPath(path)).length > 1;
+  return isShared ? path : ownPath(path).replace(/^models\./, "");
 };
 
 /** The point in a few words, "slo=25ms-rate=1000-per-s"; empty for the only point of no sweep. */

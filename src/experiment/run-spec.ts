@@ -8,6 +8,7 @@ import {
   type Schemas,
   workloadSchema,
 } from "#experiment/schema.ts";
+import { assertNever } from "#stdx/assert.ts";
 import { MILLISECOND, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
 
 /** Values of keys that an experiment leaves out; durations in ns. */
@@ -79,6 +80,8 @@ const toWorkload = (parsed: ParsedWorkload): Workload => {
         timeCompression: parsed.timeCompression ?? 1,
         placement: parsed.placement ?? "even",
       };
+    default:
+      return assertNever(parsed);
   }
 };
 

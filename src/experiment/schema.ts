@@ -1,5 +1,6 @@
 /** The keys of an experiment file, once, as schemas: what each key takes, which may be absent, and to which part it belongs. */
 import { z } from "zod";
+import { METRIC_NAMES } from "#experiment/language.ts";
 import {
   choice,
   duration,
@@ -13,7 +14,6 @@ import {
   whole,
   yesOrNo,
 } from "#experiment/reading.ts";
-import { METRIC_NAMES } from "#experiment/language.ts";
 
 /** The names that an experiment may use but that other parts of the program define. */
 export interface KnownNames {

@@ -69,9 +69,10 @@ export const withValue = (raw: unknown, path: string, value: unknown): unknown =
 export const withPoint = (raw: unknown, point: Point): unknown =>
   point.reduce((changed: unknown, { path, value }) => withValue(changed, path, value), raw);
 
+const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
 /** The sweepable path that was probably meant: same last key, near as a whole, or near in its last key. */
 export const nearestPath = (path: string, paths: readonly string[]): string | null => {
-  const lastKey = (each: string): string => each.slice(each.lastIndexOf(".") + 1);
   const last = lastKey(path);
   const sameKey = paths.find((each) => lastKey(each) === last);
   if (sameKey !== undefined) return sameKey;

@@ -1,0 +1,49 @@
+/** The main job: a trace of serverless functions, replayed on simulated GPUs under tighter and tighter SLOs. */
+import { experiment, ms, seconds } from "escapement";
+
+export default experiment({
+  name: "azure-trace",
+  title: "A serverless trace under tightening SLOs",
+  question:
+    "How tight can the SLO become before a realistic mix of functions, replayed on two GPUs, no longer meets it?",
+  seed: 2020,
+  system: {
+    scheduler: "INFER5",
+    slo: ms(100),
+    workers: 1,
+    gpusPerWorker: 2,
+    profiles: "v100-table1",
+    // Fast and slow models, small and large weights; a function calls one instance.
+    models: {
+      resnet18_v2: 4,
+      resnet50_v2: 4,
+      googlenet: 4,
+      densenet121: 4,
+      "mobile_pose_mobilenet1.0": 4,
+      winograd_resnet50_v2: 4,
+    },
+  },
+  workload: {
+    arrivals: "azure-functions-2019",
+    trace: "traces/synthetic-azure2019.csv",
+    // One traced minute lasts one second: 13 minutes of the trace in each run.
+    timeCompression: 60,
+    warmUp: seconds(2),
+    duration: seconds(10),
+    coolDown: seconds(1),
+  },
+  // 3 runs × 13 s.
+  sweep: { "system.slo": [ms(25), ms(50), ms(100)] },
+  checks: {
+    // Above 20 times the slowest model's single execution: what misses it was refused, not late.
+    "relaxed SLO is met": {
+      metric: "slo_attainment",
+      atLeast: 0.95,
+      when: { "system.slo": ms(100) },
+    },
+    "nothing is left unsent": { metric: "dropped_share", atMost: 0 },
+    // Later sends would show as latency of the system; a tenth of the tightest SLO is the most that is let pass.
+    "load arrives on time": { metric: "send_lateness_p99", atMost: ms(10) },
+  },
+  report: { headline: { metric: "slo_attainment", against: "system.slo" } },
+});
