@@ -2,7 +2,12 @@
 import type { Problem, Workload } from "#experiment/resolved.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
-import { formatTraceProblems, parseAzureTrace } from "#workload/azure-trace.ts";
+import {
+  type AzureTrace,
+  formatTraceProblems,
+  parseAzureTrace,
+  type TraceProblems,
+} from "#workload/azure-trace.ts";
 import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
 import { ConstantArrivals, PoissonArrivals } from "#workload/open-loop.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
@@ -14,8 +19,10 @@ export interface ArrivalProcessOptions {
   readonly seed: number;
   /** Number of model instances, over all models. */
   readonly instances: number;
-  /** Text of the trace file; needed by trace replay only. */
+  /** Text of the trace file; trace replay needs it, unless `trace` is given. */
   readonly traceCsv?: string;
+  /** The trace file, parsed. */
+  readonly trace?: AzureTrace;
 }
 
 /** The process from the start of the warm-up to the end of the cool-down; problems when its trace cannot serve it. */
@@ -34,16 +41,19 @@ export const createArrivalProcess = (
       return ok(new ClosedLoopArrivals({ concurrency, thinkTime, instances, end }));
     }
     case "azure-functions-2019": {
-      const parsed = parseAzureTrace(options.traceCsv ?? "");
-      if (!parsed.ok) {
-        const message = formatTraceProblems(workload.trace, parsed.error);
-        const remedy = "use a trace in the published format";
-        const value = JSON.stringify(workload.trace);
-        return err([{ path: "workload.trace", value, message, remedy }]);
-      }
+      const parsed =
+        options.trace === undefined ? parseAzureTrace(options.traceCsv ?? "") : ok(options.trace);
+      if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
       const problems = traceProblems(workload, parsed.value);
       if (problems.length > 0) return err(problems);
       return ok(new TraceReplay({ workload, trace: parsed.value, seed, instances }));
     }
   }
 };
+
+const unusableTrace = (path: string, found: TraceProblems): Problem => ({
+  path: "workload.trace",
+  value: JSON.stringify(path),
+  message: formatTraceProblems(path, found),
+  remedy: "use a trace in the published format",
+});

@@ -1,5 +1,148 @@
-/** The `client` command. */
-import type { Command } from "commander";
+/** The `client` command: the load generator of one run, by hand or under the runner's control. */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
 import type { CliContext } from "#cli/context.ts";
+import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { parsePlannedRun } from "#cli/planned-run.ts";
+import type { PlannedRun } from "#experiment/resolved.ts";
+import { ClientProcess, type ClientProcessOptions } from "#host/client-process.ts";
+import { readControlLines } from "#host/control-lines.ts";
+import { formatStatusLine } from "#telemetry/status-line.ts";
+import type { ArrivalProcess } from "#workload/arrival.ts";
+import { createArrivalProcess } from "#workload/arrival-process.ts";
 
-export const registerClientCommand = (_program: Command, _context: CliContext): void => {};
+interface ClientFlags {
+  readonly plan: string;
+  readonly run: string;
+  readonly logDir?: string;
+  readonly control?: true;
+  readonly modelDir: string;
+  readonly clientId: number;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Requests out at once before more are dropped; a run that gets there has long failed its SLO. */
+const OUTSTANDING_MAX = 100_000;
+
+const parseAddress = (text: string): Address => {
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError("It must be HOST:PORT, for example 127.0.0.1:12346.");
+  }
+  return { host, port };
+};
+
+const parseClientId = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+};
+
+const readText = (path: string, what: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const reason = existsSync(path) ? String(cause) : "no such file";
+    throw new UserError(EXIT.BAD_INPUT, `cannot read the ${what} ${path}: ${reason}`);
+  }
+};
+
+const readRun = (path: string, name: string): PlannedRun => {
+  const run = parsePlannedRun(readText(path, "plan"), name);
+  if (!run.ok) throw new UserError(EXIT.BAD_INPUT, `the plan ${path} ${run.error}`);
+  return run.value;
+};
+
+const countInstances = (run: PlannedRun): number =>
+  run.system.models.reduce((sum, { instances }) => sum + instances, 0);
+
+const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
+  const { workload, seed } = run;
+  const traceCsv =
+    workload.arrivals === "azure-functions-2019"
+      ? { traceCsv: readText(resolve(cwd, workload.trace), "trace") }
+      : {};
+  const arrivals = createArrivalProcess({
+    ...{ workload, seed, instances: countInstances(run) },
+    ...traceCsv,
+  });
+  if (arrivals.ok) return arrivals.value;
+  const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);
+  throw new UserError(EXIT.BAD_INPUT, lines.join("\n"));
+};
+
+const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcessOptions["load"] => {
+  const { system, workload } = run;
+  const slots =
+    workload.arrivals === "closed-loop" ? workload.concurrency * countInstances(run) : 0;
+  return {
+    clientId: flags.clientId,
+    models: system.models.filter(({ instances }) => instances > 0),
+    modelDir: flags.modelDir,
+    arrivals: makeArrivals(run, cwd),
+    warmUp: workload.warmUpNs,
+    duration: workload.durationNs,
+    coolDown: workload.coolDownNs,
+    slo: system.sloNs,
+    readyLimit: run.launchLimitNs,
+    drainLimit: run.drainLimitNs,
+    outstandingMax: Math.max(OUTSTANDING_MAX, slots),
+    startWhenReady: flags.control !== true,
+  };
+};
+
+const printLine = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Runs the client until it is done or told to stop. */
+const runClient = async (client: ClientProcess, isControlled: boolean): Promise<void> => {
+  const onSignal = (): void => client.stop();
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  const stopReading = isControlled
+    ? readControlLines(process.stdin, {
+        onCommand: (line) => client.onCommand(line),
+        onInvalid: (text) => printLine(`ignored on standard input: ${text}`),
+        onEnd: onSignal,
+      })
+    : () => undefined;
+  const ending = await client.run();
+  stopReading();
+  process.off("SIGTERM", onSignal);
+  process.off("SIGINT", onSignal);
+  if (!ending.ok) throw new UserError(EXIT.RUN_FAILED, ending.message);
+};
+
+export const registerClientCommand = (program: Command, context: CliContext): void => {
+  program
+    .command("client")
+    .description("send the load of one planned run to a controller")
+    .argument("<HOST:PORT>", "the controller's client port", parseAddress)
+    .requiredOption("--plan <file>", "plan.json of a results folder")
+    .requiredOption("--run <name>", "name of the run in that plan")
+    .option("--log-dir <folder>", "existing folder for client_log.tsv (default: no log)")
+    .option("--control", "wait for commands on standard input; its end stops the client")
+    .option("--model-dir <folder>", "the model zoo as the workers see it", "/zoo")
+    .option("--client-id <number>", "written into the log", parseClientId, 0)
+    .action(async ({ host, port }: Address, flags: ClientFlags) => {
+      const run = readRun(resolve(context.cwd, flags.plan), flags.run);
+      const client = new ClientProcess({
+        ...{ host, port },
+        logDir: flags.logDir === undefined ? null : resolve(context.cwd, flags.logDir),
+        load: toLoad(run, flags, context.cwd),
+        hasInputs: run.workload.inputs,
+        seed: run.seed,
+        waitForStop: flags.control === true,
+        onStatus: (line) => printLine(formatStatusLine(line)),
+        onLine: printLine,
+      });
+      await runClient(client, flags.control === true);
+    });
+};

@@ -1,0 +1,85 @@
+/** Reads one run of a stored plan, as much of it as a role needs, with a clear word about what is wrong with it. */
+import type { Plan, PlannedRun } from "#experiment/resolved.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+import { fromStoredKeys } from "#stdx/stored-keys.ts";
+import { RESULTS_SCHEMA_VERSION } from "#telemetry/results.ts";
+
+type Loose = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Loose =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+const isPositive = (value: unknown): boolean =>
+  typeof value === "number" && Number.isFinite(value) && value > 0;
+
+/** Keys of a workload that each kind of arrivals needs beside the common ones. */
+const ARRIVAL_KEYS: Readonly<
+  Record<string, Readonly<Record<string, (value: unknown) => boolean>>>
+> = {
+  poisson: { ratePerS: isPositive },
+  constant: { ratePerS: isPositive },
+  "closed-loop": { concurrency: (value) => isWhole(value) && value !== 0, thinkTimeNs: isWhole },
+  "azure-functions-2019": {
+    trace: (value) => typeof value === "string",
+    startMinute: (value) => value === null || isWhole(value),
+    loadFactor: isPositive,
+    timeCompression: isPositive,
+    placement: (value) => value === "even" || value === "poisson",
+  },
+};
+
+const isModelList = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every(
+    (each) => isObject(each) && typeof each["model"] === "string" && isWhole(each["instances"]),
+  );
+
+/** The first key of a run that is missing or of the wrong kind, or null. */
+const findFlaw = (run: Loose): string | null => {
+  const { system, workload } = run;
+  if (!isWhole(run["seed"])) return "seed";
+  if (!isWhole(run["launchLimitNs"])) return "launch_limit_ns";
+  if (!isWhole(run["drainLimitNs"])) return "drain_limit_ns";
+  if (!isObject(system) || !isWhole(system["sloNs"])) return "system.slo_ns";
+  if (!isModelList(system["models"])) return "system.models";
+  if (!isObject(workload)) return "workload";
+  const keys = ARRIVAL_KEYS[String(workload["arrivals"])];
+  if (keys === undefined) return "workload.arrivals";
+  for (const key of ["warmUpNs", "durationNs", "coolDownNs"]) {
+    if (!isWhole(workload[key])) return `workload.${key}`;
+  }
+  if (typeof workload["inputs"] !== "boolean") return "workload.inputs";
+  const wrong = Object.entries(keys).find(([key, isRight]) => !isRight(workload[key]));
+  return wrong === undefined ? null : `workload.${wrong[0]}`;
+};
+
+/** The run of this name in the text of a `plan.json`; an error in words, for the user. */
+export const parsePlannedRun = (text: string, name: string): Result<PlannedRun, string> => {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text);
+  } catch (cause) {
+    return err(`is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (!isObject(stored)) return err("holds no plan");
+  if (stored["schema_version"] !== RESULTS_SCHEMA_VERSION) {
+    const version = JSON.stringify(stored["schema_version"]) ?? "none";
+    return err(
+      `has schema version ${version}; this program reads version ${RESULTS_SCHEMA_VERSION}`,
+    );
+  }
+  const plan = fromStoredKeys(stored["plan"]) as Partial<Plan> | null;
+  const runs: readonly unknown[] = Array.isArray(plan?.runs) ? plan.runs : [];
+  const named = runs.filter(isObject);
+  const run = named.find((each) => each["name"] === name);
+  if (run === undefined) {
+    const names = named.map((each) => String(each["name"])).slice(0, 20);
+    return err(`has no run "${name}"; its runs are: ${names.join(", ") || "none"}`);
+  }
+  const flaw = findFlaw(run);
+  return flaw === null
+    ? ok(run as unknown as PlannedRun)
+    : err(`run "${name}": ${flaw} is missing or invalid`);
+};

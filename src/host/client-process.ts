@@ -1,0 +1,245 @@
+/** The client role as a process: drives the load generator behind a real connection, clock and log. */
+import { Alarm } from "#host/alarm.ts";
+import { type Clock, startClock, toAbsolute } from "#host/clock.ts";
+import { InputBlocks } from "#host/input-block.ts";
+import { connect, type Link } from "#host/link.ts";
+import { LogFile } from "#host/log-file.ts";
+import { EMPTY_PAYLOAD, requestToWire, responseFromWire, toPayload } from "#host/wire-mapping.ts";
+import type { ClientEffect, ClientEvent, SendWindow } from "#serving/client/events.ts";
+import { LoadGenerator, type LoadGeneratorOptions } from "#serving/client/load-generator.ts";
+import { assertNever } from "#stdx/assert.ts";
+import { toMs } from "#stdx/nanos.ts";
+import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
+import { headerLine } from "#telemetry/schema.ts";
+import type { ControlLine, StatusLine } from "#telemetry/status-line.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
+
+export interface ClientProcessOptions {
+  /** The controller's client port. */
+  readonly host: string;
+  readonly port: number;
+  /** Where `client_log.tsv` goes; null writes none. */
+  readonly logDir: string | null;
+  /** What to send and when; the process adds inputs and limits. */
+  readonly load: Omit<LoadGeneratorOptions, "makeInput">;
+  /** Requests carry an input of the model's size. */
+  readonly hasInputs: boolean;
+  /** Of the inputs' bytes. */
+  readonly seed: number;
+  /** After the run: wait to be stopped, so that whoever controls the process decides when it ends. */
+  readonly waitForStop: boolean;
+  /** Takes each status line. */
+  readonly onStatus: (line: StatusLine) => void;
+  /** Takes lines for people. */
+  readonly onLine: (line: string) => void;
+}
+
+/** How the process ended; the message has been told as a status line already. */
+export type ClientEnding = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/** One connection, one run. Make it, then `run`. */
+export class ClientProcess {
+  readonly #options: ClientProcessOptions;
+  readonly #clock: Clock = startClock();
+  readonly #generator: LoadGenerator;
+  readonly #alarm: Alarm;
+  readonly #ended = Promise.withResolvers<ClientEnding>();
+  readonly #giveUpConnecting = new AbortController();
+  #link: Link<typeof ENDPOINTS.client> | null = null;
+  #log: LogFile | null = null;
+  /** The first thing that went wrong. */
+  #failure: string | null = null;
+
+  constructor(options: ClientProcessOptions) {
+    this.#options = options;
+    const blocks = new InputBlocks(options.seed);
+    const makeInput = options.hasInputs
+      ? (inputBytes: number) => toPayload(blocks.block(inputBytes))
+      : () => EMPTY_PAYLOAD;
+    this.#generator = new LoadGenerator({ ...options.load, makeInput });
+    const onDue = (): void => this.#step({ kind: "timer" });
+    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue });
+  }
+
+  /** Connects, loads, sends, drains; settles once the log is closed. */
+  async run(): Promise<ClientEnding> {
+    if (!this.#openLog()) return this.#close();
+    const { host, port, load } = this.#options;
+    const connected = await connect({
+      endpoint: ENDPOINTS.client,
+      clock: this.#clock,
+      host,
+      port,
+      timeoutMs: toMs(load.readyLimit),
+      signal: this.#giveUpConnecting.signal,
+      accept: () => ({
+        onMessage: (frame, received) => {
+          const { messageId, message } = responseFromWire(frame);
+          this.#step({ kind: "response", messageId, received, response: message });
+        },
+        onSent: (frame) => this.#step({ kind: "sent", upTo: Number(frame.messageId) }),
+        onClose: (reason) => this.#step({ kind: "link_down", reason: reason.message }),
+      }),
+    });
+    if (!connected.ok) {
+      // Stopped on request: no failure.
+      if (!this.#giveUpConnecting.signal.aborted) this.#fail(connected.error.message);
+      return this.#close();
+    }
+    this.#link = connected.value;
+    this.#step({ kind: "link_up" });
+    const ending = await this.#ended.promise;
+    this.#alarm.arm(null);
+    await this.#link.close("the client has ended");
+    this.#close();
+    return ending;
+  }
+
+  /** A command of whoever controls the process. */
+  onCommand(line: ControlLine): void {
+    if (line.command === "stop") this.stop();
+    else this.#step({ kind: "start" });
+  }
+
+  /** Ends at once: open requests become unknown, the log is closed. */
+  stop(): void {
+    this.#giveUpConnecting.abort();
+    this.#step({ kind: "stop" });
+    this.#end();
+  }
+
+  /** A failure outside of the load generator, such as a disk that is full. */
+  #giveUp(message: string): void {
+    this.#fail(message);
+    this.stop();
+  }
+
+  #openLog(): boolean {
+    const { logDir, onStatus } = this.#options;
+    const log = CLIENT_LOG.file;
+    if (logDir === null) {
+      onStatus({ event: "log", log, path: null, reason: "no --log-dir was given" });
+      return true;
+    }
+    const onStopped = (reason: string): void =>
+      this.#giveUp(`the client's log ended early: ${reason}`);
+    const opened = LogFile.open({
+      dir: logDir,
+      name: log,
+      header: headerLine(CLIENT_LOG),
+      onStopped,
+    });
+    if (!opened.ok) {
+      onStatus({ event: "log", log, path: null, reason: opened.reason });
+      this.#fail(`the client's log cannot be written: ${opened.reason}`);
+      return false;
+    }
+    this.#log = opened.log;
+    onStatus({ event: "log", log, path: opened.log.path });
+    return true;
+  }
+
+  #step(event: ClientEvent): void {
+    const effects = this.#generator.step(this.#clock.now(), event);
+    for (const effect of effects) this.#apply(effect);
+    this.#alarm.arm(this.#generator.nextTimeout());
+  }
+
+  #apply(effect: ClientEffect): void {
+    const { onStatus, onLine } = this.#options;
+    switch (effect.kind) {
+      case "send":
+        this.#link?.send(requestToWire(effect.request, effect.messageId));
+        break;
+      case "request_done":
+        this.#log?.append(encodeClientRow(effect.record, this.#clock.epochNs));
+        break;
+      case "ready": {
+        const models = effect.models.map(({ model, modelId }) => ({ model, model_id: modelId }));
+        const { expectedRequests } = effect;
+        onStatus({
+          event: "ready",
+          role: "client",
+          port: null,
+          models,
+          expected_requests: expectedRequests,
+        });
+        break;
+      }
+      case "started":
+        onStatus({ event: "started", ...this.#toStored(effect) });
+        break;
+      case "progress":
+        onStatus(toProgressLine(effect));
+        break;
+      case "draining":
+        onStatus({ event: "draining", outstanding: effect.outstanding });
+        break;
+      case "drained":
+        this.#log?.flush();
+        onStatus({ event: "drained", unknown: effect.unknown });
+        if (!this.#options.waitForStop || this.#failure !== null) this.#end();
+        break;
+      case "failed":
+        this.#fail(effect.message);
+        // Once sending has begun `drained` follows, perhaps in a later step.
+        if (this.#generator.nextTimeout() === null) this.#end();
+        break;
+      case "print":
+        onLine(effect.line);
+        break;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  #toStored(window: SendWindow) {
+    const absolute = (instant: SendWindow["sendStart"]): string =>
+      String(toAbsolute(this.#clock, instant));
+    return {
+      send_start_ns: absolute(window.sendStart),
+      measure_start_ns: absolute(window.measureStart),
+      measure_end_ns: absolute(window.measureEnd),
+      send_end_ns: absolute(window.sendEnd),
+    };
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= message;
+    this.#options.onStatus({ event: "error", message });
+  }
+
+  #end(): void {
+    const { promise: _, resolve } = this.#ended;
+    resolve(this.#ending());
+  }
+
+  #ending(): ClientEnding {
+    return this.#failure === null ? { ok: true } : { ok: false, message: this.#failure };
+  }
+
+  #close(): ClientEnding {
+    if (this.#log !== null) {
+      const rows = this.#log.close();
+      this.#options.onStatus({ event: "log-closed", log: CLIENT_LOG.file, rows });
+    }
+    return this.#ending();
+  }
+}
+
+const NS_PER_MS = 1e6;
+
+const toProgressLine = ({
+  progress,
+}: Extract<ClientEffect, { readonly kind: "progress" }>): StatusLine => ({
+  event: "progress",
+  scheduled: progress.scheduled,
+  sent: progress.sent,
+  ok: progress.ok,
+  failed: progress.failed,
+  dropped: progress.dropped,
+  outstanding: progress.outstanding,
+  rate_per_s: progress.ratePerS,
+  goodput_per_s: progress.goodputPerS,
+  p99_ms: progress.latencyP99 === null ? null : progress.latencyP99 / NS_PER_MS,
+});
