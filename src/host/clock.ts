@@ -65,7 +65,7 @@ export const startClock = (anchor: ClockAnchor = anchorClock()): Clock => ({
 });
 
 /** Instants further than this from a clock's epoch (52 days) are held at it, so that sums of two stay exact. */
-export const INSTANT_MAX = ns(2 ** 52);
+export const INSTANT_MAX = ns(2 ** 52 - 1);
 const INSTANT_MAX_BIG = BigInt(INSTANT_MAX);
 
 /** Ns since the Unix epoch. */

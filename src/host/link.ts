@@ -59,6 +59,8 @@ const QUEUE_BYTES_MAX = 512 * 2 ** 20;
 const COPIED_BODY_BYTES_MAX = 16 * 2 ** 10;
 /** No single write grows beyond about this, so that a slow peer is noticed and send times stay true. */
 const WRITE_BYTES_MAX = 2 ** 20;
+/** What a queued message counts for beside its body, so that messages without one are bounded too. */
+const QUEUED_FRAME_BYTES = 256;
 /** How long a closing link waits for the peer to read what is left. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -77,7 +79,7 @@ export class Link<E extends Endpoint> {
   readonly #handlers: LinkHandlers<E>;
   readonly #settle: (reason: CloseReason) => void;
   #queue: OutgoingFrame<E["sends"]>[] = [];
-  #queuedBodyBytes = 0;
+  #queuedFrameBytes = 0;
   #isFlushPlanned = false;
   /** True from a write that the kernel did not take whole until the socket has drained. */
   #isBlocked = false;
@@ -99,7 +101,7 @@ export class Link<E extends Endpoint> {
     this.#handlers = options.accept(this);
     socket.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
-    socket.on("end", () => this.#decide("closed_by_peer", `${this.peer} closed the connection`));
+    socket.on("end", () => this.#onEnd());
     socket.on("error", (error: Error) => {
       this.#decide("socket_error", `connection with ${this.peer} failed: ${error.message}`);
     });
@@ -110,9 +112,9 @@ export class Link<E extends Endpoint> {
     return this.#reason === null;
   }
 
-  /** Bytes of bodies and buffers that the peer has not taken yet. */
+  /** About how many bytes were sent that the kernel has not taken yet. */
   get queuedBytes(): number {
-    return this.#queuedBodyBytes + this.#socket.writableLength;
+    return this.#queuedFrameBytes + this.#socket.writableLength;
   }
 
   /** This side's clock minus the peer's, held at 52 days; 0 until the peer has reported. */
@@ -129,7 +131,7 @@ export class Link<E extends Endpoint> {
   send(frame: OutgoingFrame<E["sends"]>): void {
     if (this.#reason !== null) return;
     this.#queue.push(frame);
-    this.#queuedBodyBytes += bodyBytesOf(frame.body);
+    this.#queuedFrameBytes += QUEUED_FRAME_BYTES + bodyBytesOf(frame.body);
     if (this.queuedBytes > this.#queueBytesMax) {
       const message = `${this.peer} leaves ${this.queuedBytes} bytes unread (limit ${this.#queueBytesMax})`;
       this.abort("queue_full", message);
@@ -173,8 +175,13 @@ export class Link<E extends Endpoint> {
     this.#reason ??= { kind, message };
   }
 
+  #onEnd(): void {
+    const where = this.#decoder.isAtBoundary ? "" : " in the middle of a message";
+    this.#decide("closed_by_peer", `${this.peer} closed the connection${where}`);
+  }
+
   #onClose(): void {
-    this.#decide("closed_by_peer", `${this.peer} closed the connection`);
+    this.#onEnd();
     this.#queue = [];
     const reason = this.#reason as CloseReason;
     this.#handlers.onClose?.(reason);
@@ -231,7 +238,7 @@ export class Link<E extends Endpoint> {
       const head = encodeHead<MessageSet>(this.#endpoint.sends, frame, stamps);
       pieces.push(head, ...frame.body);
       const bodyBytes = bodyBytesOf(frame.body);
-      this.#queuedBodyBytes -= bodyBytes;
+      this.#queuedFrameBytes -= QUEUED_FRAME_BYTES + bodyBytes;
       bytes += head.length + bodyBytes;
       next++;
     }
