@@ -4,8 +4,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { CliContext } from "#cli/context.ts";
 import { isFile, shownPath } from "#cli/import-experiment.ts";
 import type { Override } from "#experiment/override.ts";
-import { nearest, showValue } from "#experiment/problem.ts";
+import { listNames, nearest, showValue } from "#experiment/problem.ts";
 import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
+import { parseProfiles } from "#serving/worker/profiles.ts";
 import { assert } from "#stdx/assert.ts";
 import { type AzureTrace, AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
 import { traceProblems } from "#workload/trace-schedule.ts";
@@ -52,6 +53,10 @@ const namesOf = (
   role: InputFile["role"],
 ): readonly { readonly path: string; readonly name: string }[] => {
   const path = KEY_PATHS[role];
+  const arrivals = group(group(raw)["workload"])["arrivals"];
+  const mayReplay =
+    arrivals === "azure-functions-2019" || "workload.arrivals" in group(group(raw)["sweep"]);
+  if (role === "trace" && !mayReplay) return [];
   const written =
     role === "trace"
       ? group(group(raw)["workload"])["trace"]
@@ -128,16 +133,6 @@ const readTrace = async (
     : { trace: null, unusable: formatTraceProblems(path, parsed.error) };
 };
 
-/** Names of the models of a profile set: the column `model`; null when there is none. */
-const modelsOf = (path: string): readonly string[] | null => {
-  const lines = readFileSync(path, "utf8").split(/\r?\n/);
-  const [header = "", ...rows] = lines.filter(
-    (line) => line.trim() !== "" && !line.startsWith("#"),
-  );
-  const column = header.split(",").indexOf("model");
-  return column === -1 ? null : rows.map((row) => row.split(",")[column] ?? "");
-};
-
 /** Models that the experiment names and this profile set does not have. */
 const modelProblems = (
   raw: unknown,
@@ -157,7 +152,7 @@ const modelProblems = (
         path: `system.models.${model}`,
         value: showValue(instances),
         message: `the profile set ${basename(path, ".csv")} has no model "${model}"`,
-        remedy: near === null ? `models there: ${known.join(", ")}` : `write "${near}"`,
+        remedy: near === null ? `models there: ${listNames(known)}` : `write "${near}"`,
       };
     });
 };
@@ -184,10 +179,9 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
       else traces.set(path, read.trace);
       continue;
     }
-    const known = modelsOf(path);
-    if (known === null)
-      unusable.push(`${path}: no column "model" in the first line, so this is no profile set`);
-    else problems.push(...modelProblems(raw, path, known));
+    const profiles = parseProfiles(readFileSync(path, "utf8"));
+    if (profiles.ok) problems.push(...modelProblems(raw, path, [...profiles.value.keys()]));
+    else unusable.push(profiles.error.map((line) => `${path}: ${line}`).join("\n"));
   }
   const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isFile) ?? null;
   return { files, traces, problems, missing, unusable, find };

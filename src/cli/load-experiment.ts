@@ -81,17 +81,16 @@ const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan =
   const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
     schedulers: SCHEDULERS,
   });
-  const problems = [
-    ...overridden.problems,
-    ...(planned.ok ? [] : planned.error),
-    ...inputs.problems,
-  ];
+  const found = [...overridden.problems, ...(planned.ok ? [] : planned.error)];
+  // A model whose name or number is wrong already need not be wrong for the profile set as well.
+  const isNew = ({ path }: Problem) => !found.some((each) => each.path === path);
+  const problems = [...found, ...inputs.problems.filter(isNew)];
   const isWhole = planned.ok && inputs.missing.length === 0 && inputs.unusable.length === 0;
   const plan = isWhole ? ok(withAbsolutePaths(planned.value, inputs)) : null;
-  const found =
+  const all =
     plan === null ? problems : [...problems, ...findTraceProblems(plan.value, inputs.traces)];
-  if (plan === null || found.length > 0) {
-    throw refuse({ shown, problems: found, overrides: overridden.overrides, inputs });
+  if (plan === null || all.length > 0) {
+    throw refuse({ shown, problems: all, overrides: overridden.overrides, inputs });
   }
   return plan.value;
 };

@@ -76,7 +76,7 @@ const conditions = (
         message: `"${swept}" is not swept`,
         remedy: sweptRemedy(swept, sweep),
       });
-    } else {
+    } else if (values.length > 0) {
       const remedy = `one of ${values.map(showValue).join(", ")}`;
       problems.push({
         path: where,

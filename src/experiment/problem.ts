@@ -42,11 +42,18 @@ export const nearest = (name: string, known: readonly string[]): string | null =
   return bestDistance <= limit && bestDistance < plain(name).length ? best : null;
 };
 
-/** "write `slo`" when a known name is near, otherwise all known names. */
+const NAMES_SHOWN_MAX = 14;
+
+/** Names for people, a long list cut short. */
+export const listNames = (names: readonly string[]): string =>
+  names.length <= NAMES_SHOWN_MAX
+    ? names.join(", ")
+    : `${names.slice(0, NAMES_SHOWN_MAX).join(", ")} and ${names.length - NAMES_SHOWN_MAX} more`;
+
+/** The near known name to write, or all known names. */
 export const suggest = (name: string, known: readonly string[]): string => {
   const near = nearest(name, known);
-  if (near !== null) return `write "${near}"`;
-  return known.length === 0 ? "remove it" : `known here: ${known.join(", ")}`;
+  return near === null ? `known here: ${listNames(known)}` : `write "${near}"`;
 };
 
 /** "1 mistake", "3 mistakes". */

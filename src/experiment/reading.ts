@@ -1,5 +1,5 @@
 /** Reads one value of an experiment file: each reader says what is due, and answers a mistake with its remedy. */
-import { suggest } from "#experiment/problem.ts";
+import { nearest } from "#experiment/problem.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
@@ -104,7 +104,7 @@ export const duration = (least: "positive" | "zero"): Reader<Nanos> => ({
         least === "zero" ? "at least 0 s" : "more than 0 s",
       );
     if (parsed === 0 && least === "positive")
-      return mistake(`${String(value)} leaves no time at all`, "more than 0 s");
+      return mistake(`${String(value)} is no time at all`, "more than 0 s");
     if (parsed > DURATION_MAX)
       return mistake(`${String(value)} is longer than 30 days`, "at most 30 days (720h)");
     return ok(parsed);
@@ -189,33 +189,32 @@ export const choice = <const T extends string>(what: string, known: readonly T[]
     const all = `${what}: one of ${known.map((name) => `"${name}"`).join(", ")}`;
     if (value === undefined) return mistake("the key is missing", all);
     if (typeof value !== "string") return mistake(`a text is due`, all);
-    const near = suggest(value, known);
-    return mistake(
-      `"${value}" is no ${what} that exists`,
-      near.startsWith("write") ? `${near}; ${all}` : all,
-    );
+    const near = nearest(value, known);
+    const remedy =
+      near === null ? all : known.length > 4 ? `write "${near}"` : `write "${near}"; ${all}`;
+    return mistake(`"${value}" is no known ${what}`, remedy);
   },
 });
 
 interface TextRule {
-  readonly what: string;
+  /** What the text says, in words. */
+  readonly due: string;
   readonly lengthMax: number;
-  /** What the text has to look like, and that in words. */
-  readonly shape?: readonly [RegExp, string];
+  /** What it has to look like. */
+  readonly shape?: RegExp;
 }
 
 /** A text with something in it. */
-export const text = ({ what, lengthMax, shape }: TextRule): Reader<string> => ({
+export const text = ({ due, lengthMax, shape }: TextRule): Reader<string> => ({
   kind: "text",
   read: (value) => {
-    const due = `${what}: ${shape?.[1] ?? "a text"}, at most ${lengthMax} characters`;
-    if (value === undefined) return mistake("the key is missing", due);
-    if (typeof value !== "string") return mistake("a text is due", due);
-    if (value.trim() === "") return mistake("the text is empty", due);
-    if (value.length > lengthMax) return mistake(`${value.length} characters are too many`, due);
-    return shape === undefined || shape[0].test(value)
-      ? ok(value)
-      : mistake(`not ${shape[1]}`, due);
+    const remedy = `${due}; at most ${lengthMax} characters`;
+    if (value === undefined) return mistake("the key is missing", remedy);
+    if (typeof value !== "string") return mistake("a text is due", remedy);
+    if (value.trim() === "") return mistake("the text is empty", remedy);
+    if (value.length > lengthMax) return mistake(`${value.length} characters are too many`, remedy);
+    const isFit = shape?.test(value) ?? true;
+    return isFit ? ok(value) : mistake("the text has the wrong form", remedy);
   },
 });
 

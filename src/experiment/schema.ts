@@ -39,10 +39,7 @@ const key = <T>(reader: Reader<T>) => {
 /** A key that may be absent. */
 const maybe = <T>(reader: Reader<T>) => key(reader).optional();
 
-const KEBAB_CASE = [
-  /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
-  "lower-case letters, digits and single hyphens",
-] as const;
+const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /** Names of models are file and folder names on every host. */
 const MODEL_NAME = /^[\w][\w.+-]*$/;
@@ -76,7 +73,12 @@ const systemSchema = (known: KnownNames) =>
     gpusPerWorker: maybe(whole({ least: 1, most: 64, of: "GPUs of a worker" })),
     weightsCache: maybe(size()),
     pageSize: maybe(size()),
-    profiles: key(text({ what: "a profile set", lengthMax: 4096 })),
+    profiles: key(
+      text({
+        due: 'a profile set by its name, such as "v100-table1", or the path of a CSV file',
+        lengthMax: 4096,
+      }),
+    ),
     models,
     telemetryDialect: maybe(choice("telemetry dialect", ["documented", "original"])),
   });
@@ -109,7 +111,7 @@ const closedLoop = z.strictObject({
 const azureFunctions2019 = z.strictObject({
   arrivals: key(choice("arrival process", ["azure-functions-2019"])),
   ...times,
-  trace: key(text({ what: "path of a CSV file", lengthMax: 4096 })),
+  trace: key(text({ due: "the path of a CSV file", lengthMax: 4096 })),
   startMinute: maybe(
     whole({ least: 0, most: 1_000_000, of: "a minute as the trace's header names it" }),
   ),
@@ -145,7 +147,7 @@ const checkSchema = z.strictObject({
 
 const headlineSchema = z.strictObject({
   metric: key(metric()),
-  against: key(text({ what: "a swept path", lengthMax: 200 })),
+  against: key(text({ due: 'a path that the sweep varies, such as "system.slo"', lengthMax: 200 })),
 });
 
 const reportSchema = z.strictObject({ headline: headlineSchema.optional() });
@@ -153,13 +155,15 @@ const reportSchema = z.strictObject({ headline: headlineSchema.optional() });
 const SEED_MAX = 2 ** 52;
 
 const rootSchema = z.strictObject({
-  name: key(text({ what: "name", lengthMax: 64, shape: KEBAB_CASE })),
-  title: maybe(text({ what: "title", lengthMax: 200 })),
-  question: maybe(text({ what: "question", lengthMax: 2000 })),
+  name: key(
+    text({ due: 'a name in kebab-case, such as "slo-sweep"', lengthMax: 64, shape: KEBAB_CASE }),
+  ),
+  title: maybe(text({ due: "a title", lengthMax: 200 })),
+  question: maybe(text({ due: "a question", lengthMax: 2000 })),
   seed: maybe(whole({ least: 0, most: SEED_MAX, of: "seed" })),
   /** The three parts that a sweep may change are judged apart, once for every point. */
-  system: z.unknown(),
-  workload: z.unknown(),
+  system: z.unknown().optional(),
+  workload: z.unknown().optional(),
   sweep: z.record(z.string(), z.array(key(scalar("scalar")))).optional(),
   repetitions: maybe(whole({ least: 1, most: 10_000, of: "repetitions" })),
   checks: z.record(z.string(), checkSchema).optional(),

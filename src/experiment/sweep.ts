@@ -125,7 +125,7 @@ const pathProblem = (
   const names = owners.map((name) => `"${name}"`).join(" and ");
   return {
     message: `"${key}" belongs to arrivals ${names}, not to "${arrivals}"`,
-    remedy: pathRemedy("workload.duration"),
+    remedy: `remove the path, or set workload.arrivals to ${names.replaceAll(" and ", " or ")}`,
   };
 };
 
@@ -172,8 +172,13 @@ const pointProblems = (
   sweep: RawSweep,
   { raw, schemas, known }: SweepScope,
 ): readonly Problem[] => {
+  // What is wrong as written is wrong at every point, and so is all that lies in a broken group.
   const isKnown = (problem: Problem): boolean =>
-    known.some((each) => each.path === problem.path && each.message === problem.message);
+    known.some(
+      (each) =>
+        problem.path.startsWith(`${each.path}.`) ||
+        (problem.path === each.path && problem.message === each.message),
+    );
   return parseSections(withPoint(raw, point), schemas)
     .problems.filter((problem) => !isKnown(problem))
     .map((problem) => {

@@ -45,6 +45,13 @@ const soundSweep = (raw: unknown): RawSweep => {
   return Object.fromEntries(lists);
 };
 
+/** What checks and the headline may refer to: every path that is named, even over a broken list. */
+const namedSweep = (raw: unknown): RawSweep => {
+  if (!isGroup(raw)) return {};
+  const scalarsOf = (values: unknown) => (Array.isArray(values) ? values.filter(isScalar) : []);
+  return Object.fromEntries(Object.entries(raw).map(([path, values]) => [path, scalarsOf(values)]));
+};
+
 /** Checks whose own keys are right, so that their bounds and conditions can be judged too. */
 const soundChecks = (raw: unknown, schemas: Schemas): ParsedRoot["checks"] => {
   if (!isGroup(raw)) return {};
@@ -94,13 +101,14 @@ export const parseExperiment = (
   const root = schemas.root.safeParse(raw);
   const sections = parseSections(raw, schemas);
   const sweep = soundSweep(raw["sweep"]);
-  const checks = judgeChecks(soundChecks(raw["checks"], schemas), sweep);
+  const named = namedSweep(raw["sweep"]);
+  const checks = judgeChecks(soundChecks(raw["checks"], schemas), named);
   const found = [
     ...(root.success ? [] : toProblems(root.error.issues, { root: raw, prefix: [] })),
     ...sections.problems,
     ...findSweepProblems(sweep, repetitionsOf(raw), { raw, schemas, known: sections.problems }),
     ...checks.problems,
-    ...headlineProblems(headlineAgainst(raw), sweep),
+    ...headlineProblems(headlineAgainst(raw), named),
   ];
   // A value that is no data is wrong once, whatever else it is not.
   const others = found.filter(
