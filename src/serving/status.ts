@@ -5,6 +5,8 @@ export const STATUS = {
   /** Invalid model id, failed model load, unsupported call; on workers: cancelled. */
   ERROR: 1,
   RUNTIME_ERROR: 2,
+  /** The worker is ending; the controller gives it to actions that were lost with their worker. */
+  SHUTTING_DOWN: 3,
   TIMEOUT: 4,
   INITIALIZING: 5,
   INVALID_REQUEST: 6,

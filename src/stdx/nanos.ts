@@ -29,3 +29,9 @@ export const minNs = (a: Nanos, b: Nanos): Nanos => (a < b ? a : b);
 /** Milliseconds for people and timers; loses nothing below 104 days but is no longer a whole number. */
 export const toMs = (value: Nanos): number => value / 1_000_000;
 export const toSeconds = (value: Nanos): number => value / 1_000_000_000;
+
+/** The earlier of two instants, either of which may be absent. */
+export const earliestNs = (a: Nanos | null, b: Nanos | null): Nanos | null => {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
+};

@@ -29,11 +29,20 @@ export type ControllerEvent =
 
 export type ControllerEffect =
   | { readonly kind: "send_action"; readonly worker: number; readonly action: Action }
-  | { readonly kind: "respond"; readonly connectionId: number; readonly messageId: number; readonly response: ClientResponse }
+  | {
+      readonly kind: "respond";
+      readonly connectionId: number;
+      readonly messageId: number;
+      readonly response: ClientResponse;
+    }
   | { readonly kind: "request_done"; readonly record: RequestRecord }
   | { readonly kind: "action_done"; readonly record: ActionRecord }
   /** One line for the console: start-up markers and summaries. */
-  | { readonly kind: "print"; readonly line: string };
+  | { readonly kind: "print"; readonly line: string }
+  /** Every worker has reported its state: model loads are taken from now on. Once. */
+  | { readonly kind: "ready" }
+  /** Start-up cannot succeed (a worker is unusable or gone); `message` is for the user. Nothing follows. */
+  | { readonly kind: "fatal"; readonly message: string };
 
 /** Everything the request log needs to know of one inference request; instants are the controller's. */
 export interface RequestRecord {
@@ -71,6 +80,7 @@ export interface BatchMember {
 
 /** Everything the action log needs to know of one action; instants are on the controller's clock, absent ones null. */
 export interface ActionRecord {
+  /** Unique in the controller's life; ids on the wire count from 0 again for each stage of start-up and after it. */
   readonly actionId: number;
   readonly action: ActionKind;
   readonly status: number;

@@ -1,0 +1,224 @@
+/** The controller as a state machine: events and the present instant in, effects out; it knows no socket and no timer. */
+import { Cluster } from "#serving/controller/cluster.ts";
+import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
+import { Gpu, selectGpus } from "#serving/controller/gpu.ts";
+import { buildModels, type Model } from "#serving/controller/model.ts";
+import type { ControllerOptions } from "#serving/controller/options.ts";
+import type { Arrived } from "#serving/controller/request-book.ts";
+import { Startup } from "#serving/controller/startup.ts";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
+import { Summary } from "#serving/controller/summary.ts";
+import { toModelInfo } from "#serving/controller/worker-table.ts";
+import type { ClientResponse, ModelInfo } from "#serving/messages.ts";
+import { STATUS } from "#serving/status.ts";
+import { assert } from "#stdx/assert.ts";
+import { earliestNs, type Nanos } from "#stdx/nanos.ts";
+
+type RequestEvent = Extract<ControllerEvent, { readonly kind: "request" }>;
+
+/** What runs once start-up is over. */
+interface Serving {
+  readonly cluster: Cluster;
+  readonly models: readonly ModelInfo[];
+  readonly summary: Summary;
+}
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #startup: Startup;
+  #serving: Serving | null = null;
+  #effects: ControllerEffect[] = [];
+  #nextRequestId = 0;
+
+  /** `options.strategy` must be one of `STRATEGIES`. */
+  constructor(options: ControllerOptions) {
+    assert(STRATEGIES.has(options.strategy), `unknown strategy ${options.strategy}`);
+    assert(options.workerCount > 0, "a controller needs at least one worker");
+    this.#options = options;
+    this.#startup = new Startup(options, (effect) => this.#emit(effect));
+  }
+
+  /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
+  step(now: Nanos, event: ControllerEvent): readonly ControllerEffect[] {
+    this.#take(now, event);
+    if (this.#serving === null) this.#advanceStartup(now);
+    if (this.#serving !== null) this.#advanceServing(now, this.#serving);
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When `step` must be called with a timer at the latest; null while only events can make something happen. */
+  nextTimeout(): Nanos | null {
+    if (this.#serving === null) return this.#startup.nextTimeout();
+    const { cluster, summary } = this.#serving;
+    return earliestNs(cluster.nextTimeout(), summary.nextTimeout());
+  }
+
+  #emit(effect: ControllerEffect): void {
+    this.#effects.push(effect);
+    if (this.#serving === null) return;
+    if (effect.kind === "request_done") this.#serving.summary.onRequest(effect.record);
+    else if (effect.kind === "action_done") this.#serving.summary.onAction(effect.record);
+  }
+
+  #print(line: string): void {
+    this.#emit({ kind: "print", line });
+  }
+
+  #take(now: Nanos, event: ControllerEvent): void {
+    switch (event.kind) {
+      case "request":
+        this.#onRequest(now, event);
+        break;
+      case "result":
+        this.#onResult(now, event);
+        break;
+      case "action_sent":
+        this.#serving?.cluster.onActionSent(now, event.actionId);
+        break;
+      case "worker_up":
+        if (this.#serving === null) this.#startup.onWorkerUp(now, event.worker);
+        break;
+      case "worker_down":
+        this.#onWorkerDown(now, event.worker, event.reason);
+        break;
+      // Responses to a client that left are dropped by whoever owns its connection; its requests still get records.
+      case "client_down":
+      case "timer":
+        break;
+    }
+  }
+
+  #onResult(now: Nanos, event: Extract<ControllerEvent, { readonly kind: "result" }>): void {
+    const { result, received } = event;
+    if (this.#serving !== null) {
+      this.#serving.cluster.onResult(now, received, result);
+    } else if (!this.#startup.onResult(now, received, result)) {
+      const from = `worker ${event.worker}`;
+      this.#print(
+        `Ignoring result R${result.actionId} (${result.kind}) of ${from}: nothing like it is outstanding`,
+      );
+    }
+  }
+
+  #onWorkerDown(now: Nanos, worker: number, reason: string): void {
+    if (this.#serving === null) {
+      this.#startup.onWorkerDown(now, worker, reason);
+      return;
+    }
+    this.#print(`Worker ${worker} is gone (${reason}); going on without it`);
+    this.#serving.cluster.onWorkerDown(now, worker, reason);
+  }
+
+  #onRequest(now: Nanos, event: RequestEvent): void {
+    const { request, connectionId, messageId, arrival } = event;
+    const { userRequestId } = request;
+    const common = { connectionId, messageId };
+    switch (request.kind) {
+      case "infer": {
+        const requestId = this.#nextRequestId++;
+        const arrived: Arrived = { ...common, requestId, arrival, request };
+        if (this.#serving === null) this.#startup.park({ kind: "infer", arrived });
+        else this.#serving.cluster.admit(now, arrived);
+        return;
+      }
+      case "load_model": {
+        if (this.#serving === null) {
+          this.#startup.onLoad(now, { ...common, request });
+          return;
+        }
+        const message = "Controller startup phase has completed";
+        const header = { userRequestId, status: STATUS.INVALID_REQUEST, message };
+        const nothing = { modelId: 0, inputBytes: 0, outputBytes: 0, copies: 0 };
+        this.#respond(event, { kind: "load_model", ...header, ...nothing });
+        return;
+      }
+      case "ls":
+        this.#onLs(event);
+        return;
+      case "evict":
+      case "upload": {
+        const message = `${request.kind} is not supported by this controller`;
+        this.#respond(event, {
+          ...{ kind: request.kind, userRequestId },
+          ...{ status: STATUS.INVALID_REQUEST, message },
+        });
+      }
+    }
+  }
+
+  #onLs(event: RequestEvent): void {
+    const { connectionId, messageId, arrival, request } = event;
+    const { userRequestId } = request;
+    if (this.#serving === null) {
+      this.#print(`Client  --> Req${userRequestId}:LS`);
+      const arrived = { connectionId, messageId, userRequestId, arrival };
+      this.#startup.park({ kind: "ls", arrived });
+      return;
+    }
+    const header = { userRequestId, status: STATUS.SUCCESS, message: "" };
+    this.#respond(event, { kind: "ls", ...header, models: this.#serving.models });
+  }
+
+  #respond(event: RequestEvent, response: ClientResponse): void {
+    const { connectionId, messageId } = event;
+    this.#emit({ kind: "respond", connectionId, messageId, response });
+  }
+
+  #advanceStartup(now: Nanos): void {
+    this.#startup.advance(now);
+    if (this.#startup.isDone) this.#serving = this.#startServing(now);
+  }
+
+  #advanceServing(now: Nanos, { cluster, summary }: Serving): void {
+    cluster.advance(now);
+    for (const line of summary.takeLines(now)) this.#print(line);
+  }
+
+  #startServing(now: Nanos): Serving {
+    const { table } = this.#startup;
+    const { models: infos, missing } = table.commonModels();
+    for (const modelId of missing) {
+      this.#print(`Model ${modelId} is not on every worker and is left out`);
+    }
+    const print = (line: string): void => this.#print(line);
+    const workerCount = this.#options.workerCount;
+    const models = buildModels(infos, this.#options, { workerCount, print });
+    const places = selectGpus(table.states(), this.#options.maxGpus);
+    const gpus = places.map((place, index) => new Gpu(index, place, models.length));
+    this.#describe(models, gpus);
+    const strategy = STRATEGIES.get(this.#options.strategy);
+    assert(strategy !== undefined, "the strategy was checked by the constructor");
+    const parts = {
+      models,
+      gpus,
+      options: this.#options,
+      actionsBefore: this.#startup.actionCount,
+    };
+    const cluster = new Cluster({ ...parts, emit: (effect) => this.#emit(effect) }, strategy);
+    this.#print(" * Admitting inference requests");
+    const known = new Set(models.map((model) => model.modelId));
+    const listed = infos.filter((info) => known.has(info.modelId)).map(toModelInfo);
+    return { cluster, models: listed, summary: new Summary(now) };
+  }
+
+  #describe(models: readonly Model[], gpus: readonly Gpu[]): void {
+    const workers = new Set(gpus.map((gpu) => gpu.worker)).size;
+    const capacity = gpus.reduce((sum, gpu) => sum + gpu.totalPages, 0);
+    const needed = models.reduce((sum, model) => sum + model.weightsPages, 0);
+    const perGpu = gpus.length === 0 ? 0 : Math.floor(capacity / gpus.length);
+    const share = capacity === 0 ? 0 : Math.floor((100 * needed) / capacity);
+    this.#print(`Created ${models.length} models`);
+    this.#print(`Created ${gpus.length} GPUs on ${workers} Workers`);
+    this.#print(`Total GPU capacity ${capacity} pages (${perGpu} per GPU).`);
+    this.#print(`Total model pages ${needed} (${share}% oversubscription).`);
+    for (const model of models) {
+      if (gpus.every((gpu) => gpu.totalPages < model.weightsPages)) {
+        this.#print(
+          `Model ${model.modelId} needs ${model.weightsPages} pages: no GPU is large enough`,
+        );
+      }
+    }
+  }
+}

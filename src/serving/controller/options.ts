@@ -1,0 +1,63 @@
+/** What a user may choose about the controller, and the fixed allowances of the original's schedulers. */
+import type { Payload } from "#serving/messages.ts";
+import { MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
+
+/** Options of a scheduling strategy, as on the original's command line. */
+export interface SchedulerOptions {
+  /** How far ahead of a GPU's next free instant work is given to it; also the width of action windows. */
+  readonly scheduleAhead: Nanos;
+  /** SLO of requests that state none. */
+  readonly defaultSlo: Nanos;
+  /** Batch sizes (other than 1) that take longer than this are not used. */
+  readonly maxExec: Nanos;
+  readonly maxBatchSize: number;
+  /** GPUs used at most, over all workers. */
+  readonly maxGpus: number;
+  /** Invents an input for a request that came without one; null forwards what the client sent, even if empty. */
+  readonly inputFor: ((inputBytes: number) => Payload) | null;
+}
+
+export interface ControllerOptions extends SchedulerOptions {
+  /** Name of the scheduling strategy, as in `STRATEGIES`. */
+  readonly strategy: string;
+  readonly workerCount: number;
+  /** The load stage ends after this long without a load or a result, once there was one. */
+  readonly loadStageTimeout: Nanos;
+}
+
+/** The original's defaults for INFER5. */
+export const DEFAULT_OPTIONS = {
+  scheduleAhead: ns(10 * MILLISECOND),
+  defaultSlo: ns(100 * MILLISECOND),
+  maxExec: ns(250 * MILLISECOND),
+  maxBatchSize: 8,
+  maxGpus: 100,
+  inputFor: null,
+  loadStageTimeout: SECOND,
+} as const satisfies Omit<ControllerOptions, "strategy" | "workerCount">;
+
+/** Clock assumed of a GPU before its first result, in MHz. */
+export const DEFAULT_CLOCK_MHZ = 1380;
+/** Requests are scheduled to end this long before their deadline. */
+export const DEADLINE_BUFFER = ns(5 * MILLISECOND);
+/** Samples that an estimate looks back on. */
+export const ESTIMATE_WINDOW = 10;
+export const ESTIMATE_PERCENTILE = 0.99;
+/** How late a worker may be before its queue is thought to be stalled. */
+export const WORKER_LAG = ns(10 * MILLISECOND);
+/** Least lead time between a decision and the start of what was decided. */
+export const LEAD_TIME = MILLISECOND;
+/** Cap on the time within which a request asks for its model's weights. */
+export const MAX_WEIGHTS_SLO = ns(25 * MILLISECOND);
+/** Sends in progress at a time, over all workers. */
+export const NETWORK_SLOTS = 2;
+/** An infer action must be on its way this long before its window closes. */
+export const LATE_SEND_MARGIN = ns(5 * MILLISECOND);
+/** Console summaries come this often. */
+export const SUMMARY_INTERVAL = ns(10 * SECOND);
+/** Requests that arrive during start-up wait this long for its end before they are turned away. */
+export const BOUNCE_AFTER = ns(12 * SECOND);
+/** Loads from disk in progress at a time, per worker. */
+export const LOADS_PER_WORKER = 4;
+/** An SLO is never longer than this (about 13 days), whatever factor a client sends. */
+export const LONGEST_SLO = ns(2 ** 50);

@@ -1,0 +1,224 @@
+/** Start-up of the controller: ask the workers what they are, then take model loads until clients have no more. */
+import { Bouncer, type Parked } from "#serving/controller/bouncer.ts";
+import type { ControllerEffect } from "#serving/controller/events.ts";
+import { startupRecord } from "#serving/controller/in-flight.ts";
+import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
+import type { ControllerOptions } from "#serving/controller/options.ts";
+import { tableText } from "#serving/controller/state-text.ts";
+import { WorkerTable } from "#serving/controller/worker-table.ts";
+import type { ActionResult } from "#serving/messages.ts";
+import { STATUS } from "#serving/status.ts";
+import { assert } from "#stdx/assert.ts";
+import { earliestNs, type Nanos } from "#stdx/nanos.ts";
+
+/** An action that asks a worker for its state or clears its cache; ids continue from one kind to the next. */
+interface Query {
+  readonly kind: "get_worker_state" | "clear_cache";
+  readonly actionId: number;
+  readonly worker: number;
+  readonly sent: Nanos;
+}
+
+export class Startup {
+  readonly #options: ControllerOptions;
+  readonly #emit: (effect: ControllerEffect) => void;
+  readonly #bouncer: Bouncer;
+  readonly table = new WorkerTable();
+  readonly #up = new Set<number>();
+  readonly #queries = new Map<number, Query>();
+  #nextQueryId = 0;
+  /** Loads that came before the workers had answered. */
+  #early: ArrivedLoad[] = [];
+  /** Null until every worker has answered. */
+  #stage: LoadStage | null = null;
+  /** Null until the first load. */
+  #lastLoadEvent: Nanos | null = null;
+  #countdownTold = false;
+  #failed = false;
+  #done = false;
+
+  constructor(options: ControllerOptions, emit: (effect: ControllerEffect) => void) {
+    this.#options = options;
+    this.#emit = emit;
+    this.#bouncer = new Bouncer(emit, (modelId) => this.table.hasModel(modelId));
+  }
+
+  /** The load stage has ended: the scheduler may start. */
+  get isDone(): boolean {
+    return this.#done;
+  }
+
+  /** Actions made during start-up, for the logs' numbering. */
+  get actionCount(): number {
+    return this.#nextQueryId + (this.#stage?.actionCount ?? 0);
+  }
+
+  park(parked: Parked): void {
+    this.#bouncer.park(parked);
+  }
+
+  onLoad(now: Nanos, arrived: ArrivedLoad): void {
+    if (this.#stage === null) {
+      this.#early.push(arrived);
+      return;
+    }
+    if (this.#lastLoadEvent === null) this.#print("(Startup-4) LoadModelStage has begun");
+    this.#loadEvent(now);
+    this.#stage.onLoad(now, arrived);
+  }
+
+  onWorkerUp(now: Nanos, worker: number): void {
+    if (this.#up.has(worker)) return;
+    this.#up.add(worker);
+    if (this.#up.size < this.#options.workerCount) return;
+    this.#print("(Startup) Running ControllerStartup");
+    this.#print("(Startup-1) Bouncing LS and Infer requests until startup is complete");
+    this.#print("(Startup-2) Querying current worker state");
+    for (let index = 0; index < this.#options.workerCount; index++) {
+      this.#ask(now, "get_worker_state", index);
+    }
+  }
+
+  /** Before all workers have answered, a loss is final; later, start-up goes on without the worker. */
+  onWorkerDown(now: Nanos, worker: number, reason: string): void {
+    if (this.#stage === null) {
+      this.#fail(`worker ${worker} disconnected before it had reported its state: ${reason}`);
+      return;
+    }
+    this.#print(`Worker ${worker} is gone (${reason}); going on without it`);
+    this.table.remove(worker);
+    if (!this.#stage.isIdle) this.#loadEvent(now);
+    this.#stage.onWorkerDown(now, worker, reason);
+  }
+
+  /** True when the result belongs to start-up. */
+  onResult(now: Nanos, received: Nanos, result: ActionResult): boolean {
+    const query = this.#queries.get(result.actionId);
+    if (this.#stage !== null && query === undefined) {
+      if (!this.#stage.onResult(now, received, result)) return false;
+      this.#loadEvent(now);
+      return true;
+    }
+    const kind = result.kind === "error" ? result.action : result.kind;
+    if (query === undefined || query.kind !== kind) return false;
+    this.#endQuery(now, query, { received, result });
+    return true;
+  }
+
+  /** Runs what is due; the stage ends here. */
+  advance(now: Nanos): void {
+    if (this.#failed || this.#done) return;
+    this.#bouncer.advance(now);
+    const ends = this.#stageEnds();
+    if (ends === null) return;
+    if (!this.#countdownTold && now >= this.#countdownAt(ends)) {
+      this.#countdownTold = true;
+      const seconds = Math.max(0, Math.floor((ends - now) / 1e9));
+      this.#print(`(Startup-5) LoadModelStage ending in ${seconds} seconds...`);
+    }
+    if (now <= ends) return;
+    this.#print("(Startup-6) LoadModelStage complete.  Printing loaded models: ");
+    for (const line of tableText(this.table)) this.#print(line);
+    this.#print("(Startup-end) Transitioning to scheduler");
+    this.#bouncer.release(now);
+    this.#done = true;
+  }
+
+  nextTimeout(): Nanos | null {
+    if (this.#failed) return null;
+    const ends = this.#stageEnds();
+    if (ends === null) return this.#bouncer.nextTimeout();
+    const due = this.#countdownTold ? ((ends + 1) as Nanos) : this.#countdownAt(ends);
+    return earliestNs(this.#bouncer.nextTimeout(), due);
+  }
+
+  /** The stage ends just after this instant; null while a load is in progress or none has come. */
+  #stageEnds(): Nanos | null {
+    if (this.#lastLoadEvent === null || this.#stage?.isIdle !== true) return null;
+    return (this.#lastLoadEvent + this.#options.loadStageTimeout) as Nanos;
+  }
+
+  #countdownAt(ends: Nanos): Nanos {
+    return (ends - Math.floor(this.#options.loadStageTimeout / 2)) as Nanos;
+  }
+
+  #loadEvent(now: Nanos): void {
+    this.#lastLoadEvent = now;
+    this.#countdownTold = false;
+  }
+
+  #ask(now: Nanos, kind: Query["kind"], worker: number): void {
+    const actionId = this.#nextQueryId++;
+    this.#queries.set(actionId, { kind, actionId, worker, sent: now });
+    this.#emit({ kind: "send_action", worker, action: { kind, actionId } });
+  }
+
+  #endQuery(
+    now: Nanos,
+    query: Query,
+    { received, result }: { readonly received: Nanos; readonly result: ActionResult },
+  ): void {
+    const { actionId, worker, sent, kind } = query;
+    this.#queries.delete(actionId);
+    const status = result.kind === "error" ? result.status : STATUS.SUCCESS;
+    const record = startupRecord(
+      { actionId, action: kind, worker, modelId: 0, sent, built: sent },
+      { status, received, processed: now, result },
+    );
+    this.#emit({ kind: "action_done", record });
+    if (result.kind === "error") {
+      this.#fail(
+        `worker ${worker} cannot be used: ${kind} failed with ${status} ${result.message}`,
+      );
+      return;
+    }
+    if (result.kind === "get_worker_state") this.table.set(worker, result.state);
+    if (this.#queries.size === 0 && !this.#failed) this.#onAnswered(now, kind);
+  }
+
+  #onAnswered(now: Nanos, kind: Query["kind"]): void {
+    if (kind === "get_worker_state") {
+      if (this.table.pageSizeBytes() === null) {
+        const sizes = this.table.states().map((state) => state?.pageSizeBytes);
+        this.#fail(
+          `the workers must have the same page size, but they have ${sizes.join(", ")} bytes`,
+        );
+        return;
+      }
+      for (const line of tableText(this.table)) this.#print(line);
+      // Weights of an earlier controller are in pages that this one believes free.
+      for (const [worker, state] of this.table.states().entries()) {
+        if (state?.gpus.some((gpu) => gpu.residentModels.length > 0) !== true) continue;
+        this.#print(`Worker ${worker} holds weights of an earlier controller; clearing its cache`);
+        this.#ask(now, "clear_cache", worker);
+      }
+      if (this.#queries.size > 0) return;
+    }
+    this.#openStage(now);
+  }
+
+  #openStage(now: Nanos): void {
+    assert(this.#stage === null, "the load stage opens once");
+    this.#stage = new LoadStage({
+      table: this.table,
+      limits: this.#options,
+      actionsBefore: this.#nextQueryId,
+      emit: this.#emit,
+    });
+    this.#print("(Startup-3) Awaiting LoadModel requests from clients");
+    this.#emit({ kind: "ready" });
+    const early = this.#early;
+    this.#early = [];
+    for (const arrived of early) this.onLoad(now, arrived);
+  }
+
+  #fail(message: string): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#emit({ kind: "fatal", message });
+  }
+
+  #print(line: string): void {
+    this.#emit({ kind: "print", line });
+  }
+}
