@@ -4,6 +4,7 @@ import { type Clock, startClock, toAbsolute } from "#host/clock.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
 import { LogFile } from "#host/log-file.ts";
+import { nappingTimers } from "#host/nap-timers.ts";
 import { EMPTY_PAYLOAD, requestToWire, responseFromWire, toPayload } from "#host/wire-mapping.ts";
 import type { ClientEffect, ClientEvent, SendWindow } from "#serving/client/events.ts";
 import { LoadGenerator, type LoadGeneratorOptions } from "#serving/client/load-generator.ts";
@@ -58,7 +59,8 @@ export class ClientProcess {
       : () => EMPTY_PAYLOAD;
     this.#generator = new LoadGenerator({ ...options.load, makeInput });
     const onDue = (): void => this.#step({ kind: "timer" });
-    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue });
+    const timers = nappingTimers(this.#clock, () => this.#alarm.at);
+    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
   }
 
   /** Connects, loads, sends, drains; settles once the log is closed. */
