@@ -1,9 +1,10 @@
 /** From a folder of logs to typed rows: ingest, dialect, views, metrics. */
 import { join } from "node:path";
-import type { Analysis, LogName, RunWindow } from "#query/analysis.ts";
+import type { Analysis, LogName, RunWindow, WholeRunCounts } from "#query/analysis.ts";
 import { Database, sqlText } from "#query/database.ts";
 import { readDialect } from "#query/dialect.ts";
 import { type IngestedRun, ingest } from "#query/ingest.ts";
+import { METRICS } from "#query/metric-definitions.ts";
 import { readRunRows } from "#query/read-rows.ts";
 import type { ResultsSource, RunSource } from "#query/results-folder.ts";
 import { createViews, type ViewedRun } from "#query/views.ts";
@@ -106,6 +107,12 @@ export const openViews = async (options: AnalyseOptions): Promise<OpenedViews> =
   }
 };
 
+/** A log that does not exist has no number of rows, where the query counts none. */
+const wholeOf = (whole: WholeRunCounts | null, view: ViewedRun): WholeRunCounts | null =>
+  whole === null || view.parquet.requests !== undefined
+    ? whole
+    : { ...whole, controllerRequests: null };
+
 /** Computes every metric of every run. */
 export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
   const { source } = options;
@@ -114,6 +121,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
     const rowsOf = await readRunRows(db);
     const runs = ingested.map((run, position) => {
       const view = viewed[position] as ViewedRun;
+      const rows = rowsOf(view.index);
       return {
         index: view.index,
         name: view.name,
@@ -123,7 +131,8 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
         window: view.window,
         view: view.view,
         gpus: view.gpus,
-        ...rowsOf(view.index),
+        ...rows,
+        whole: wholeOf(rows.whole, view),
       };
     });
     return {
@@ -132,6 +141,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
       manifest: source.manifest,
       plan: source.plan,
       runs,
+      metricTitles: Object.fromEntries(METRICS.map(({ name, title }) => [name, title])),
       duckdbVersion: await db.version(),
     };
   } finally {

@@ -144,5 +144,7 @@ export interface Analysis {
   /** `plan.json` as stored (snake_case keys); null for foreign logs. */
   readonly plan: unknown;
   readonly runs: readonly RunAnalysis[];
+  /** Titles of all metrics, by name. */
+  readonly metricTitles: Readonly<Record<string, string>>;
   readonly duckdbVersion: string;
 }

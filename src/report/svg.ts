@@ -11,11 +11,20 @@ const darkStyle = (): string => {
   return `<style>@media (prefers-color-scheme:dark){${rules.join("")}}</style>`;
 };
 
+// Standard error belongs to the command line; what Vega-Lite warns of is caught by looking at the charts.
+const SILENT = {
+  level: () => SILENT,
+  error: () => SILENT,
+  warn: () => SILENT,
+  info: () => SILENT,
+  debug: () => SILENT,
+} as unknown as vega.LoggerInterface;
+
 /** Renders one chart. Identical specifications give identical bytes. */
 export const renderSvg = async (spec: vegaLite.TopLevelSpec): Promise<string> => {
   // Clip ids count up over a process's life otherwise.
   vega.resetSVGDefIds();
-  const compiled = vegaLite.compile({ ...spec, config: CHART_CONFIG });
+  const compiled = vegaLite.compile({ ...spec, config: CHART_CONFIG }, { logger: SILENT });
   const view = new vega.View(vega.parse(compiled.spec), { renderer: "none" });
   try {
     const svg = await view.toSVG();

@@ -1,0 +1,94 @@
+/** Holds an experiment's claims against the metrics of its runs. */
+import type { Check, Point } from "#experiment/resolved.ts";
+import type { MetricUnit, MetricValue } from "#query/analysis.ts";
+
+/** What judging needs to know of one run. */
+export interface JudgedRun {
+  readonly index: number;
+  readonly name: string;
+  readonly point: Point;
+  readonly isDone: boolean;
+  readonly metrics: Readonly<Record<string, MetricValue>>;
+}
+
+/** One check on one run. A claim that could not be looked at does not hold. */
+export interface CheckResult {
+  readonly check: string;
+  readonly metric: string;
+  readonly atLeast: number | null;
+  readonly atMost: number | null;
+  /** Null when no run fits the check's `when`. */
+  readonly run: { readonly index: number; readonly name: string } | null;
+  readonly status: "pass" | "fail" | "not-evaluated";
+  readonly observed: number | null;
+  readonly unit: MetricUnit | null;
+  readonly samples: number;
+  /** Why it could not be evaluated; "" otherwise. */
+  readonly reason: string;
+}
+
+const applies = (check: Check, run: JudgedRun): boolean =>
+  check.when.every(({ path, value }) =>
+    run.point.some((swept) => swept.path === path && swept.value === value),
+  );
+
+const isWithin = (check: Check, value: number): boolean =>
+  (check.atLeast === null || value >= check.atLeast) &&
+  (check.atMost === null || value <= check.atMost);
+
+const claimOf = (check: Check) => ({
+  check: check.name,
+  metric: check.metric,
+  atLeast: check.atLeast,
+  atMost: check.atMost,
+});
+
+const notEvaluated = (check: Check, run: JudgedRun | null, reason: string): CheckResult => ({
+  ...claimOf(check),
+  run: run === null ? null : { index: run.index, name: run.name },
+  status: "not-evaluated",
+  observed: null,
+  unit: null,
+  samples: 0,
+  reason,
+});
+
+const judgeRun = (check: Check, run: JudgedRun): CheckResult => {
+  if (!run.isDone) return notEvaluated(check, run, "the run did not finish");
+  const metric = run.metrics[check.metric];
+  if (metric === undefined) return notEvaluated(check, run, `the run has no ${check.metric}`);
+  return {
+    ...claimOf(check),
+    run: { index: run.index, name: run.name },
+    status: isWithin(check, metric.value) ? "pass" : "fail",
+    observed: metric.value,
+    unit: metric.unit,
+    samples: metric.samples,
+    reason: "",
+  };
+};
+
+/** One result per check and run that it applies to, in the order of the checks, then of the runs. */
+export const judgeChecks = (
+  checks: readonly Check[],
+  runs: readonly JudgedRun[],
+): readonly CheckResult[] =>
+  checks.flatMap((check) => {
+    const concerned = runs.filter((run) => applies(check, run));
+    return concerned.length === 0
+      ? [notEvaluated(check, null, "no run has the values of its `when`")]
+      : concerned.map((run) => judgeRun(check, run));
+  });
+
+/** A check holds when it holds on every run that it applies to. */
+export const checkNames = (
+  results: readonly CheckResult[],
+): { readonly passed: readonly string[]; readonly failed: readonly string[] } => {
+  const names = [...new Set(results.map((result) => result.check))];
+  const isFailed = (name: string): boolean =>
+    results.some((result) => result.check === name && result.status !== "pass");
+  return {
+    passed: names.filter((name) => !isFailed(name)),
+    failed: names.filter(isFailed),
+  };
+};

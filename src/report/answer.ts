@@ -1,0 +1,98 @@
+/** The report's first paragraph: what came out, in two or three sentences. */
+import type { HeadlineChart } from "#report/charts.ts";
+import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
+import type { ReportedRun, ReportInput } from "#report/model.ts";
+
+const scheduledOf = (run: ReportedRun): number =>
+  run.analysis.outcomes.reduce((total, row) => total + row.count, 0);
+
+/** One run: how many requests, how many in time, how fast. */
+const describeRun = (run: ReportedRun): string => {
+  const { metrics, window } = run.analysis;
+  const count = scheduledOf(run);
+  if (window === null || count === 0) return "No request was measured.";
+  const attainment = metrics["slo_attainment"]?.value ?? 0;
+  const slo = run.sloNs === null ? "their SLO" : `their SLO of ${duration(run.sloNs)}`;
+  const seconds = duration(window.measureEndNs - window.measureStartNs);
+  const share =
+    attainment === 1
+      ? "all of them were answered"
+      : `**${percentage(attainment)}** of them were answered`;
+  const offered = perSecond(metrics["offered_load"]?.value ?? 0);
+  const goodput = perSecond(metrics["goodput"]?.value ?? 0);
+  const latency =
+    metrics["latency_p50"] === undefined
+      ? "No request succeeded."
+      : `Latency of the successful ones: median ${duration(metrics["latency_p50"].value)}, p99 ${duration(metrics["latency_p99"]?.value ?? 0)}, maximum ${duration(metrics["latency_max"]?.value ?? 0)}.`;
+  return `Of ${plural(count, "request")} offered over ${seconds} (${offered}), ${share} within ${slo}: a goodput of **${goodput}**. ${latency}`;
+};
+
+/** A sweep: the ends of the curve, and its best point when that is neither. */
+const describeSweep = (chart: HeadlineChart): string => {
+  const [first] = chart.medians;
+  const last = chart.medians.at(-1);
+  if (first === undefined || last === undefined) return "";
+  const show = (value: number): string => `**${quantity(value, chart.unit)}**`;
+  if (first === last) {
+    return `${chart.metricTitle} is ${show(first.value)} at ${chart.xTitle} ${first.xLabel}.`;
+  }
+  const motion =
+    last.value > first.value ? "rises" : last.value < first.value ? "falls" : "stays the same";
+  const best = chart.medians.reduce((a, b) => (b.value > a.value ? b : a));
+  const peak =
+    best === first || best === last || best.value === Math.max(first.value, last.value)
+      ? ""
+      : `, with its highest value of ${show(best.value)} at ${best.xLabel}`;
+  return `${chart.metricTitle} ${motion} from ${show(first.value)} at ${chart.xTitle} ${first.xLabel} to ${show(last.value)} at ${last.xLabel}${peak}.`;
+};
+
+const describeSeries = (chart: HeadlineChart): string => {
+  const series = [...new Set(chart.medians.map((point) => point.series))];
+  if (series.length <= 1) return describeSweep(chart);
+  return series
+    .map((name) => {
+      const medians = chart.medians.filter((point) => point.series === name);
+      return `With ${name}: ${describeSweep({ ...chart, medians })}`;
+    })
+    .join(" ");
+};
+
+const describeMany = (runs: readonly ReportedRun[]): string => {
+  const total = runs.reduce((sum, run) => sum + scheduledOf(run), 0);
+  const shares = runs
+    .map((run) => run.analysis.metrics["slo_attainment"]?.value)
+    .filter((share) => share !== undefined);
+  if (shares.length === 0) return "No request was measured.";
+  return `${grouped(total)} requests in ${plural(runs.length, "run")}; SLO attainment from ${percentage(Math.min(...shares))} to ${percentage(Math.max(...shares))}.`;
+};
+
+const describeChecks = (input: ReportInput): string => {
+  const { checksPassed: passed, checksFailed: failed } = input;
+  const count = passed.length + failed.length;
+  if (count === 0) return "";
+  if (failed.length === 0) return count === 1 ? "The check holds." : `All ${count} checks hold.`;
+  const names = failed.map((name) => `\`${name}\``).join(", ");
+  return `**${failed.length} of ${plural(count, "check")} ${failed.length === 1 ? "does" : "do"} not hold: ${names}.**`;
+};
+
+const describeFailures = (input: ReportInput): string => {
+  const failed = input.runs.filter((run) => !run.isDone).length;
+  return failed === 0 ? "" : `**${failed} of ${plural(input.runs.length, "run")} did not finish.**`;
+};
+
+/** The answer as one paragraph. */
+export const answerOf = (input: ReportInput, headline: HeadlineChart | null): string => {
+  const done = input.runs.filter((run) => run.isDone);
+  const [only] = done;
+  const result =
+    only === undefined
+      ? "No run finished, so there is no answer."
+      : done.length === 1
+        ? describeRun(only)
+        : headline === null
+          ? describeMany(done)
+          : describeSeries(headline);
+  return [result, describeChecks(input), describeFailures(input)]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
+};

@@ -1,0 +1,39 @@
+/** What runs and points are called in tables, legends and file names. */
+import { keyName, writtenValue } from "#report/format.ts";
+import type { ReportedRun, ReportInput, SweptValue } from "#report/model.ts";
+
+const swept = ({ path, value }: SweptValue): string => `${keyName(path)} ${writtenValue(value)}`;
+
+/** A run's point in words; the run's name where nothing is swept. */
+export const pointLabel = (run: ReportedRun, without?: string): string => {
+  const values = run.point.filter(({ path }) => path !== without);
+  if (values.length > 0) return values.map(swept).join(", ");
+  return run.point.length > 0 ? "" : run.analysis.name;
+};
+
+/** A run in words, unique within the report. */
+export const runLabel = (input: ReportInput, run: ReportedRun): string => {
+  if (run.point.length === 0 && input.repetitions > 1) return `repetition ${run.repetition}`;
+  const label = pointLabel(run);
+  return input.repetitions > 1 ? `${label}, repetition ${run.repetition}` : label;
+};
+
+/** Runs of the same point, in the order of the plan. */
+export const runsByPoint = (
+  input: ReportInput,
+): readonly { readonly label: string; readonly runs: readonly ReportedRun[] }[] => {
+  const groups = new Map<string, ReportedRun[]>();
+  for (const run of input.runs) {
+    const key = run.point.length === 0 && input.repetitions > 1 ? "all" : pointLabel(run);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [run]);
+    else group.push(run);
+  }
+  return [...groups].map(([label, runs]) => ({
+    label: label === "all" ? `all ${runs.length} repetitions` : label,
+    runs,
+  }));
+};
+
+/** The start of a run's chart files: "03". */
+export const runNumber = (run: ReportedRun): string => String(run.analysis.index).padStart(2, "0");
