@@ -5,6 +5,7 @@ import type { Nanos } from "#stdx/nanos.ts";
 export type WorkerEvent =
   | {
       readonly kind: "action";
+      /** Its window is on the worker's clock already. */
       readonly action: Action;
       /** When the whole action had been read, on the worker's clock. */
       readonly received: Nanos;
@@ -15,7 +16,10 @@ export type WorkerEvent =
   | { readonly kind: "timer" };
 
 export type WorkerEffect =
-  /** `result` lacks `resultSent`; the sender stamps it (its own clock minus `clockDelta`) when it hands the result over. */
+  /**
+   * Instants of `result` are on the worker's clock and `resultSent` is null: the sender stamps it when it hands the
+   * result over, and takes `clockDelta` off all of them. The output has a size only.
+   */
   | { readonly kind: "send_result"; readonly result: ActionResult; readonly clockDelta: Nanos }
   | { readonly kind: "device_start"; readonly operation: DeviceOperation }
   | { readonly kind: "print"; readonly line: string };

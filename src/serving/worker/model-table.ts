@@ -1,0 +1,70 @@
+/** The models that a worker has loaded from disk, by id; they exist on all of its GPUs. */
+import type { WorkerModel } from "#serving/messages.ts";
+import { STATUS } from "#serving/status.ts";
+import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
+import type { Failure, LoadModel } from "#serving/worker/held-action.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+
+/** More copies than this in one load is a mistake, and would fill the memory. */
+const COPIES_MAX = 100_000;
+
+export class ModelTable {
+  readonly #catalogue: ModelCatalogue;
+  readonly #pageSizeBytes: number;
+  readonly #models = new Map<number, WorkerModel>();
+
+  constructor(catalogue: ModelCatalogue, pageSizeBytes: number) {
+    this.#catalogue = catalogue;
+    this.#pageSizeBytes = pageSizeBytes;
+  }
+
+  get(modelId: number): WorkerModel | undefined {
+    return this.#models.get(modelId);
+  }
+
+  /** All models, by ascending id. */
+  list(): readonly WorkerModel[] {
+    return [...this.#models.values()].toSorted((a, b) => a.modelId - b.modelId);
+  }
+
+  /** Adds all copies or none; returns the first. */
+  load(action: LoadModel): Result<WorkerModel, Failure> {
+    const { modelId, path, copies } = action;
+    if (copies < 1 || copies > COPIES_MAX) {
+      const message = `${copies} copies are not between 1 and ${COPIES_MAX}`;
+      return err({ status: STATUS.RUNTIME_ERROR, message });
+    }
+    for (let id = modelId; id < modelId + copies; id++) {
+      if (this.#models.has(id)) {
+        return err({ status: STATUS.MODEL_ID_IN_USE, message: `model id ${id} is in use` });
+      }
+    }
+    const found = this.#catalogue.find(path);
+    if (!found.ok) return err({ status: found.status, message: found.message });
+    const first = this.#toModel(action, found.profile);
+    for (let id = modelId; id < modelId + copies; id++) {
+      this.#models.set(id, { ...first, modelId: id });
+    }
+    return ok(first);
+  }
+
+  #toModel(
+    { modelId, path, maxBatchSize, maxExecNs }: LoadModel,
+    profile: ModelProfile,
+  ): WorkerModel {
+    // Batch 1 stays even if it takes too long: a model without any batch size would be of no use.
+    const isKept = (size: number, index: number): boolean =>
+      size <= maxBatchSize && (size === 1 || (profile.execNs[index] ?? 0) <= maxExecNs);
+    return {
+      modelId,
+      path,
+      inputBytes: profile.inputBytes,
+      outputBytes: profile.outputBytes,
+      batchSizes: profile.batchSizes.filter(isKept),
+      weightsBytes: profile.weightsBytes,
+      weightsPages: Math.ceil(profile.weightsBytes / this.#pageSizeBytes),
+      weightsLoadNs: profile.weightsLoadNs,
+      execNs: profile.execNs.filter((_, index) => isKept(profile.batchSizes[index] ?? 0, index)),
+    };
+  }
+}

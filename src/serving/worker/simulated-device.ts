@@ -1,0 +1,63 @@
+/** GPUs that take exactly as long as the profiles say, at a constant clock. */
+
+import { Heap } from "#serving/controller/heap.ts";
+import type { WorkerModel } from "#serving/messages.ts";
+import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
+import { assert } from "#stdx/assert.ts";
+import { addNs, type Nanos } from "#stdx/nanos.ts";
+
+/** The clock of the Tesla V100 at which the original's simulated worker reports every execution. */
+const GPU_CLOCK_MHZ = 1380;
+
+/** How long an operation takes; the seam for models of variation. */
+export type DurationModel = (operation: DeviceOperation) => Nanos;
+
+const execDuration = (model: WorkerModel, batchSize: number): Nanos => {
+  const duration = model.execNs[model.batchSizes.indexOf(batchSize)];
+  assert(duration !== undefined, `model ${model.modelId} has no batch size ${batchSize}`);
+  return duration;
+};
+
+/** Exactly the profile, every time. */
+export const profileDuration: DurationModel = (operation) =>
+  operation.kind === "load_weights"
+    ? operation.model.weightsLoadNs
+    : execDuration(operation.model, operation.batchSize);
+
+export class SimulatedDevice implements Device {
+  readonly #durationOf: DurationModel;
+  /** Operations in progress, the first to end on top. */
+  readonly #running = new Heap<DeviceDone>(
+    (a, b) => a.end < b.end || (a.end === b.end && a.operationId < b.operationId),
+  );
+
+  constructor(durationOf: DurationModel = profileDuration) {
+    this.#durationOf = durationOf;
+  }
+
+  start(now: Nanos, operation: DeviceOperation): void {
+    const duration = this.#durationOf(operation);
+    this.#running.push({
+      operationId: operation.operationId,
+      begin: now,
+      end: addNs(now, duration),
+      duration,
+      gpuClockBeforeMhz: GPU_CLOCK_MHZ,
+      gpuClockMhz: GPU_CLOCK_MHZ,
+    });
+  }
+
+  nextTimeout(): Nanos | null {
+    return this.#running.peek()?.end ?? null;
+  }
+
+  takeDone(now: Nanos): readonly DeviceDone[] {
+    const done: DeviceDone[] = [];
+    for (;;) {
+      const next = this.#running.peek();
+      if (next === undefined || next.end > now) return done;
+      done.push(next);
+      this.#running.pop();
+    }
+  }
+}
