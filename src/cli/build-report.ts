@@ -1,4 +1,21 @@
 /** Builds the report of one results folder; the `report` command and the end of an experiment both call it. */
+import { createHash } from "node:crypto";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { isExpectedExact, sweptValue, systemFacts, workloadFacts } from "#cli/describe-run.ts";
+import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
+import type { Plan, PlannedRun } from "#experiment/resolved.ts";
+import { checkNames, judgeChecks } from "#judge/checks.ts";
+import { findDoubts } from "#judge/doubts.ts";
+import { analyse } from "#query/analyse.ts";
+import type { Analysis, RunAnalysis } from "#query/analysis.ts";
+import { openResults, type ResultsSource } from "#query/results-folder.ts";
+import { answerOf } from "#report/answer.ts";
+import { headlineOf } from "#report/headline.ts";
+import type { ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
+import { type RenderedReport, renderReport } from "#report/report.ts";
+import { fromStoredKeys } from "#stdx/stored-keys.ts";
+import { FILES, type Manifest } from "#telemetry/results.ts";
 
 export interface BuildReportOptions {
   /** A results folder of ours, or any folder that holds Clockwork logs (never written to). */
@@ -19,7 +36,190 @@ export interface BuiltReport {
   readonly runsFailed: number;
 }
 
+const PROJECT_ROOT = resolve(import.meta.dir, "../..");
+
+/** Opens the folder, or ends with the reason why it cannot be one. */
+export const openResultsOrExit = (folder: string): ResultsSource => {
+  const opened = openResults(folder);
+  if (!opened.ok) throw new UserError(EXIT.BAD_INPUT, opened.error);
+  return opened.value;
+};
+
+/** Where everything derived from a folder goes: its own `derived/`, or a place of ours for folders that are not. */
+export const derivedFolderOf = (source: ResultsSource, outDir?: string): string => {
+  if (outDir !== undefined) return resolve(outDir);
+  if (source.kind === "ours") return join(source.folder, FILES.derived);
+  const hash = createHash("sha256").update(source.folder).digest("hex").slice(0, 12);
+  return join(PROJECT_ROOT, "results", "imported", hash);
+};
+
+const isDone = (run: RunAnalysis, kind: Analysis["kind"]): boolean =>
+  kind === "foreign" || run.stored?.state === "done";
+
+const plannedOf = (plan: Plan | null, run: RunAnalysis): PlannedRun | undefined =>
+  plan?.runs.find(({ index }) => index === run.index);
+
+const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): ReportedRun => {
+  const planned = plannedOf(plan, run);
+  return {
+    analysis: run,
+    point: (planned?.point ?? []).map(sweptValue),
+    repetition: planned?.repetition ?? 1,
+    isDone: isDone(run, analysis.kind),
+    sloNs: planned?.system.sloNs ?? null,
+    system: planned === undefined ? [] : systemFacts(planned.system),
+    workload: planned === undefined ? [] : workloadFacts(planned, analysis.manifest),
+  };
+};
+
+const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const reproduceCommand = (manifest: Manifest): string => {
+  const sets = manifest.experiment.overrides.map(
+    ({ path, value }) => `--set ${shellWord(`${path}=${value}`)}`,
+  );
+  const words = [shellWord(manifest.experiment.path), ...sets, `--seed ${manifest.seed}`];
+  return `./run experiment ${words.join(" ")} --on ${shellWord(manifest.target)}`;
+};
+
+const isWithin = (folder: string, path: string): boolean => {
+  const way = relative(folder, path);
+  return way !== "" && !way.startsWith("..") && !isAbsolute(way);
+};
+
+const rebuildCommand = (source: ResultsSource): string => {
+  const { manifest, folder } = source;
+  if (manifest !== null)
+    return `./run report ${shellWord(`results/${manifest.name}/${manifest.id}`)}`;
+  const shown = isWithin(PROJECT_ROOT, folder) ? relative(PROJECT_ROOT, folder) : folder;
+  return `./run report ${shellWord(shown)}`;
+};
+
+const judged = (analysis: Analysis, plan: Plan | null) =>
+  judgeChecks(
+    plan?.checks ?? [],
+    analysis.runs.map((run) => ({
+      index: run.index,
+      name: run.name,
+      point: plannedOf(plan, run)?.point ?? [],
+      isDone: isDone(run, analysis.kind),
+      metrics: run.metrics,
+    })),
+  );
+
+const doubted = (analysis: Analysis, plan: Plan | null) =>
+  findDoubts(
+    analysis.runs.map((run) => {
+      const planned = plannedOf(plan, run);
+      return {
+        analysis: run,
+        sloNs: planned?.system.sloNs ?? null,
+        isExpectedExact: planned !== undefined && isExpectedExact(planned.workload),
+      };
+    }),
+  );
+
+const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => {
+  const plan = analysis.plan === null ? null : (fromStoredKeys(analysis.plan) as Plan);
+  const checks = judged(analysis, plan);
+  const { passed, failed } = checkNames(checks);
+  return {
+    analysis,
+    title: analysis.manifest?.title ?? `Clockwork logs in ${analysis.folderName}`,
+    question: analysis.manifest?.question ?? "",
+    runs: analysis.runs.map((run) => reportedRun(analysis, plan, run)),
+    repetitions: plan?.repetitions ?? 1,
+    checks,
+    checksPassed: passed,
+    checksFailed: failed,
+    doubts: doubted(analysis, plan),
+    headline: plan?.headline ?? null,
+    reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
+    rebuild: rebuildCommand(source),
+  };
+};
+
+const docsFrom = (folder: string): string | null =>
+  isWithin(PROJECT_ROOT, folder) ? `${relative(folder, join(PROJECT_ROOT, "docs"))}/` : null;
+
+const linksFrom = (reportFolder: string, derived: string): ReportLinks => {
+  const way = relative(reportFolder, join(derived, "charts"));
+  return { charts: `${way.replaceAll("\\", "/")}/`, docs: docsFrom(reportFolder) };
+};
+
+const writeReport = (source: ResultsSource, derived: string, rendered: RenderedReport): string => {
+  const charts = join(derived, "charts");
+  rmSync(charts, { recursive: true, force: true });
+  mkdirSync(charts, { recursive: true });
+  for (const [name, svg] of rendered.charts) writeFileSync(join(charts, name), svg);
+  const inside = join(derived, FILES.report);
+  writeFileSync(inside, rendered.markdown(linksFrom(derived, derived)));
+  if (derived !== join(source.folder, FILES.derived)) return inside;
+  const top = join(source.folder, FILES.report);
+  writeFileSync(top, rendered.markdown(linksFrom(dirname(top), derived)));
+  return top;
+};
+
+const plain = (markdown: string): string => markdown.replaceAll(/\*\*|`/g, "");
+
+const summaryOf = (input: ReportInput): readonly string[] => {
+  const lines = [plain(answerOf(input, headlineOf(input)))];
+  for (const result of input.checks) {
+    if (result.status === "pass") continue;
+    const where = result.run === null ? "" : ` on ${result.run.name}`;
+    const why =
+      result.status === "fail" ? `observed ${result.observed} ${result.unit}` : result.reason;
+    lines.push(`check ${result.check}${where}: ${why}`);
+  }
+  for (const doubt of input.doubts)
+    lines.push(`doubt: ${doubt.run.name}: ${plain(doubt.evidence)}`);
+  return lines;
+};
+
+const writeProblem = (error: unknown, derived: string): unknown => {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === undefined || !["EACCES", "EROFS", "ENOSPC", "EPERM", "ENOTDIR"].includes(code)) {
+    return error;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new UserError(
+    EXIT.FAILED,
+    `the report cannot be written to ${derived}: ${message}\ngive another place with --out DIR`,
+  );
+};
+
 /** Reads, reconciles, computes, judges and writes the report; throws `UserError` (BAD_INPUT) for folders without logs. */
-export const buildReport = async (_options: BuildReportOptions): Promise<BuiltReport> => {
-  throw new Error("buildReport is being written");
+export const buildReport = async (options: BuildReportOptions): Promise<BuiltReport> => {
+  const source = openResultsOrExit(options.folder);
+  const derived = derivedFolderOf(source, options.outDir);
+  if (
+    source.kind === "foreign" &&
+    (derived === source.folder || isWithin(source.folder, derived))
+  ) {
+    throw new UserError(
+      EXIT.USAGE,
+      `${derived} lies in ${source.folder}, which is not ours to write to: give another place with --out DIR`,
+    );
+  }
+  try {
+    const analysis = await analyse({ source, dataFolder: join(derived, "data") });
+    const input = reportInput(source, analysis);
+    const reportPath = writeReport(source, derived, await renderReport(input));
+    return {
+      reportPath,
+      summaryLines: summaryOf(input),
+      checksPassed: input.checksPassed.length,
+      checksFailed: input.checksFailed.length,
+      runsFailed: input.runs.filter((run) => !run.isDone).length,
+    };
+  } catch (error) {
+    throw writeProblem(error, derived);
+  }
+};
+
+/** The exit code that a report stands for: failed runs come before failed checks, which may follow from them. */
+export const exitCodeOf = (built: BuiltReport): ExitCode => {
+  if (built.runsFailed > 0) return EXIT.RUN_FAILED;
+  return built.checksFailed > 0 ? EXIT.CHECK_FAILED : EXIT.OK;
 };

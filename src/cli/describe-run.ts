@@ -1,0 +1,136 @@
+/** Puts a planned run into named facts for the report, without reading any input again. */
+import type { PlannedRun, System, Workload } from "#experiment/resolved.ts";
+import type { Fact, SweptValue } from "#report/model.ts";
+import { formatDuration, parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
+import type { Manifest } from "#telemetry/results.ts";
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const mebibytes = (bytes: number): string =>
+  `${Number((bytes / 2 ** 20).toFixed(1)).toString()} MiB`;
+
+/** The system under test as the plan has it. */
+export const systemFacts = (system: System): readonly Fact[] => {
+  const instances = system.models.reduce((sum, { instances: count }) => sum + count, 0);
+  const models = system.models.map(({ model, instances: count }) => `${count} × ${model}`);
+  const perWorker = plural(system.gpusPerWorker, "simulated GPU");
+  return [
+    { name: "Scheduler", value: system.scheduler },
+    { name: "Default SLO", value: formatDuration(system.sloNs) },
+    {
+      name: "Workers",
+      value: `${plural(system.workers, "worker")} with ${perWorker} each; at most ${system.maxGpus} used`,
+    },
+    {
+      name: "Memory for weights",
+      value: `${mebibytes(system.weightsCacheBytes)} per GPU in pages of ${mebibytes(system.pageSizeBytes)}`,
+    },
+    { name: "Profile set", value: system.profiles },
+    { name: "Models", value: `${plural(instances, "instance")}: ${models.join(", ")}` },
+    { name: "Schedule ahead", value: formatDuration(system.scheduleAheadNs) },
+    {
+      name: "Batches",
+      value: `up to ${system.maxBatch}, predicted to take at most ${formatDuration(system.maxExecNs)}`,
+    },
+  ];
+};
+
+const compressionText = (factor: number): string => {
+  if (factor === 1) return "none: one traced minute lasts a minute, rates are the trace's";
+  const minute = `one traced minute lasts ${Number((60 / factor).toPrecision(4))} s and keeps its number of requests`;
+  return factor > 1
+    ? `${factor}-fold: ${minute}, so all rates are ${factor} times those of the trace`
+    : `${factor}-fold: ${minute}, so all rates are 1/${Number((1 / factor).toPrecision(4))} of those of the trace`;
+};
+
+const traceFacts = (
+  workload: Extract<Workload, { arrivals: "azure-functions-2019" }>,
+  manifest: Manifest | null,
+): readonly Fact[] => {
+  const input = manifest?.inputs.find(({ role }) => role.includes("trace"));
+  const hash = input === undefined ? "" : ` (SHA-256 ${input.sha256.slice(0, 16)}…)`;
+  return [
+    {
+      name: "Arrivals",
+      value: "open loop: replay of a trace in the format of Azure Functions 2019",
+    },
+    { name: "Trace", value: `${workload.trace}${hash}` },
+    {
+      name: "First minute",
+      value: workload.startMinute === null ? "the trace's first" : String(workload.startMinute),
+    },
+    { name: "Time compression", value: compressionText(workload.timeCompression) },
+    {
+      name: "Load factor",
+      value:
+        workload.loadFactor === 1
+          ? "1: every count as traced"
+          : `every count × ${workload.loadFactor}`,
+    },
+    {
+      name: "Placement",
+      value:
+        workload.placement === "even"
+          ? "requests of a function and minute evenly spaced; their numbers equal the trace's exactly"
+          : "requests of a function and minute as a Poisson process with the traced count as its mean",
+    },
+    {
+      name: "Mapping",
+      value: "functions shuffled with the run's seed and dealt to the model instances in turn",
+    },
+  ];
+};
+
+const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly Fact[] => {
+  switch (workload.arrivals) {
+    case "poisson":
+    case "constant": {
+      const rate = `${workload.arrivals} arrivals at ${workload.ratePerS}/s in all`;
+      return [{ name: "Arrivals", value: `open loop: ${rate}, spread evenly over the instances` }];
+    }
+    case "closed-loop": {
+      const pause =
+        workload.thinkTimeNs === 0 ? "at once" : `after ${formatDuration(workload.thinkTimeNs)}`;
+      const outstanding = `${plural(workload.concurrency, "request")} outstanding per instance`;
+      return [
+        {
+          name: "Arrivals",
+          value: `closed loop: ${outstanding}, each followed ${pause} by the next`,
+        },
+      ];
+    }
+    case "azure-functions-2019":
+      return traceFacts(workload, manifest);
+  }
+};
+
+/** The workload as the plan has it; a trace is named with the checksum that the manifest noted. */
+export const workloadFacts = (run: PlannedRun, manifest: Manifest | null): readonly Fact[] => {
+  const { workload } = run;
+  return [
+    ...arrivalFacts(workload, manifest),
+    {
+      name: "Phases",
+      value: `${formatDuration(workload.warmUpNs)} warm-up, ${formatDuration(workload.durationNs)} measured, ${formatDuration(workload.coolDownNs)} cool-down`,
+    },
+    { name: "Inputs", value: workload.inputs ? "of the models' sizes" : "empty" },
+    { name: "Seed", value: String(run.seed) },
+  ];
+};
+
+const positionOf = (value: string | number | boolean): number | null => {
+  if (typeof value === "number") return value;
+  if (typeof value === "boolean") return null;
+  return parseDuration(value) ?? parseRate(value) ?? parseBytes(value);
+};
+
+/** A swept value with its place on a number line. */
+export const sweptValue = (swept: {
+  readonly path: string;
+  readonly value: string | number | boolean;
+}): SweptValue => ({ ...swept, position: positionOf(swept.value) });
+
+/** Whether the number of requests that the arrival process announces is exact or a mean. */
+export const isExpectedExact = (workload: Workload): boolean =>
+  workload.arrivals === "constant" ||
+  (workload.arrivals === "azure-functions-2019" && workload.placement === "even");
