@@ -1,0 +1,193 @@
+/** The worker role as a process: drives the worker's state machine behind a real port and clock. */
+
+import { actionFromWire } from "#host/action-mapping.ts";
+import { Alarm } from "#host/alarm.ts";
+import { type Clock, startClock } from "#host/clock.ts";
+import {
+  type CloseReason,
+  type Link,
+  type LinkHandlers,
+  type Listener,
+  listen,
+} from "#host/link.ts";
+import { resultToWire } from "#host/result-mapping.ts";
+import { EMPTY_PAYLOAD, toPayload } from "#host/wire-mapping.ts";
+import type { Action, ActionResult, Payload } from "#serving/messages.ts";
+import type { Device } from "#serving/worker/events.ts";
+import { type PacedEffect, PacedWorker } from "#serving/worker/paced-worker.ts";
+import type { WorkerOptions } from "#serving/worker/worker.ts";
+import { assertNever } from "#stdx/assert.ts";
+import type { Nanos } from "#stdx/nanos.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+import { type ACTIONS, ENDPOINTS, type IncomingFrame } from "#wire/messages.ts";
+
+type WorkerEndpoint = typeof ENDPOINTS.worker;
+
+/** The original's period of summaries. */
+const SUMMARY_PERIOD_MS = 10_000;
+
+export interface WorkerProcessOptions {
+  /** Address to listen on. */
+  readonly bind: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  readonly worker: WorkerOptions;
+  readonly device: Device;
+  /** Takes each status line. */
+  readonly onStatus: (line: StatusLine) => void;
+  /** Takes lines for people. */
+  readonly onLine: (line: string) => void;
+}
+
+/** What one controller's connection has brought, for its summary. */
+interface Traffic {
+  loads: number;
+  infers: number;
+  evicts: number;
+  errors: number;
+  pending: number;
+}
+
+interface Controller {
+  readonly link: Link<WorkerEndpoint>;
+  readonly traffic: Traffic;
+  readonly summary: ReturnType<typeof setInterval>;
+}
+
+/** One port, any number of controllers one after the other; results go to the one that connected last. */
+export class WorkerProcess {
+  readonly #options: WorkerProcessOptions;
+  readonly #clock: Clock = startClock();
+  readonly #worker: PacedWorker;
+  readonly #alarm: Alarm;
+  readonly #stopped = Promise.withResolvers<void>();
+  /** Open connections, the newest last. */
+  readonly #controllers: Controller[] = [];
+  /** Outputs are zeros: this many, of which each takes what it needs. */
+  #zeros = new Uint8Array(0);
+
+  constructor(options: WorkerProcessOptions) {
+    this.#options = options;
+    this.#worker = new PacedWorker(options.worker, options.device);
+    // A late wake-up only delays the sending of results: the GPUs' timeline is kept by the worker itself. Coarse timers
+    // cost few wake-ups, which matters where all roles share a machine (test/host/worker-process.test.ts has figures).
+    const onDue = (): void =>
+      this.#carryOut(this.#worker.step(this.#clock.now(), { kind: "timer" }));
+    this.#alarm = new Alarm({ clock: this.#clock, mode: "coarse", onDue });
+  }
+
+  /** Listens until stopped; fails, with the reason, where it cannot listen. */
+  async run(): Promise<Result<void, string>> {
+    const { bind, port, onLine, onStatus } = this.#options;
+    const listening = await listen({
+      endpoint: ENDPOINTS.worker,
+      clock: this.#clock,
+      host: bind,
+      port,
+      accept: (link) => this.#accept(link),
+    });
+    if (!listening.ok) return err(listening.error.message);
+    onLine(`IO service thread listening on ${bind}:${listening.value.port}`);
+    onStatus({ event: "ready", role: "worker", port: listening.value.port });
+    await this.#stopped.promise;
+    await this.#close(listening.value);
+    return ok(undefined);
+  }
+
+  /** Ends `run` in an orderly way; may be called any time, also twice. */
+  stop(): void {
+    this.#stopped.resolve();
+  }
+
+  async #close(listener: Listener): Promise<void> {
+    this.#alarm.arm(null);
+    await listener.close();
+  }
+
+  #accept(link: Link<WorkerEndpoint>): LinkHandlers<WorkerEndpoint> {
+    const traffic: Traffic = { loads: 0, infers: 0, evicts: 0, errors: 0, pending: 0 };
+    const summary = setInterval(() => this.#summarise(controller), SUMMARY_PERIOD_MS);
+    const controller: Controller = { link, traffic, summary };
+    this.#controllers.push(controller);
+    return {
+      onMessage: (frame, received) => this.#onMessage(controller, frame, received),
+      onClose: (reason) => this.#onClose(controller, reason),
+    };
+  }
+
+  #onClose(controller: Controller, reason: CloseReason): void {
+    clearInterval(controller.summary);
+    this.#controllers.splice(this.#controllers.indexOf(controller), 1);
+    this.#options.onLine(`Closing connection ${controller.link.peer}, reason: ${reason.message}`);
+  }
+
+  #onMessage(
+    { link, traffic }: Controller,
+    frame: IncomingFrame<typeof ACTIONS>,
+    received: Nanos,
+  ): void {
+    const clockDelta = link.clockDelta;
+    const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
+    countAction(traffic, action);
+    const event = { kind: "action", action, received, clockDelta } as const;
+    this.#carryOut(this.#worker.step(this.#clock.now(), event));
+  }
+
+  #carryOut(effects: readonly PacedEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "print") this.#options.onLine(effect.line);
+      else this.#send(effect.result, effect.clockDelta);
+    }
+    this.#alarm.arm(this.#worker.nextTimeout());
+  }
+
+  #send(result: ActionResult, clockDelta: Nanos): void {
+    const controller = this.#controllers.at(-1);
+    if (controller === undefined) {
+      this.#options.onLine(`Dropping result R${result.actionId}: no controller is connected`);
+      return;
+    }
+    controller.traffic.pending -= 1;
+    if (result.kind === "error") controller.traffic.errors += 1;
+    const whole =
+      result.kind === "infer" ? { ...result, output: this.#outputOf(result.output) } : result;
+    const stamps = { clock: this.#clock, clockDelta, sentAt: this.#clock.now() };
+    controller.link.send(resultToWire(whole, stamps));
+  }
+
+  #outputOf({ sizeBytes }: Payload): Payload {
+    if (sizeBytes === 0) return EMPTY_PAYLOAD;
+    if (this.#zeros.length < sizeBytes) this.#zeros = new Uint8Array(sizeBytes);
+    return toPayload(this.#zeros.subarray(0, sizeBytes));
+  }
+
+  #summarise({ link, traffic }: Controller): void {
+    const { loads, infers, evicts, errors, pending } = traffic;
+    const clocks = `Clock Skew=${link.clockDelta}  RTT=${link.roundTrip}`;
+    const counts = `LdWts=${loads}  Inf=${infers}  Evct=${evicts}`;
+    this.#options.onLine(`${clocks}  ${counts}  || Total Pending=${pending}  Errors=${errors}`);
+    Object.assign(traffic, { loads: 0, infers: 0, evicts: 0, errors: 0 });
+  }
+}
+
+const countAction = (traffic: Traffic, action: Action): void => {
+  traffic.pending += 1;
+  switch (action.kind) {
+    case "load_weights":
+      traffic.loads += 1;
+      break;
+    case "infer":
+      traffic.infers += 1;
+      break;
+    case "evict_weights":
+      traffic.evicts += 1;
+      break;
+    case "load_model":
+    case "clear_cache":
+    case "get_worker_state":
+      break;
+    default:
+      assertNever(action);
+  }
+};
