@@ -1,5 +1,280 @@
-/** The `controller` command. */
-import type { Command } from "commander";
+/** The `controller` command: one Clockwork controller, with the original's positional options and the same by name. */
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
+import { EXIT, UserError } from "#cli/exit-codes.ts";
+import {
+  type Address,
+  ControllerProcess,
+  type ControllerProcessOptions,
+} from "#host/controller-process.ts";
+import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
+import { PLANNED_STRATEGIES, STRATEGIES } from "#serving/controller/strategies.ts";
+import { MILLISECOND, type Nanos, ns } from "#stdx/nanos.ts";
+import { formatDuration, parseDuration } from "#stdx/quantity.ts";
+import { TELEMETRY_DIALECTS, type TelemetryDialect } from "#telemetry/schema.ts";
+import { formatStatusLine } from "#telemetry/status-line.ts";
 
-export const registerControllerCommand = (_program: Command, _context: CliContext): void => {};
+interface ControllerFlags {
+  readonly clientPort: number;
+  readonly bind: string;
+  readonly generateInputs?: true;
+  readonly maxGpus?: number;
+  readonly scheduleAhead?: Nanos;
+  readonly defaultSlo?: Nanos;
+  readonly maxExec?: Nanos;
+  readonly maxBatch?: number;
+  readonly loadStageTimeout: Nanos;
+  readonly connectTimeout: Nanos;
+  readonly telemetryDialect: TelemetryDialect;
+  readonly lifeline?: true;
+}
+
+const CLIENT_PORT = 12_346;
+const CONNECT_TIMEOUT = ns(30_000 * MILLISECOND);
+/** The original looks further ahead when it has inputs to make. */
+const SCHEDULE_AHEAD_WITH_INPUTS = ns(15 * MILLISECOND);
+const DEFAULT_LOG_DIR = "/local";
+
+const parseCount = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 65_535) {
+    throw new InvalidArgumentError("It must be a whole number from 1 to 65535.");
+  }
+  return value;
+};
+
+const parsePort = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) {
+    throw new InvalidArgumentError("It must be a port from 0 to 65535; 0 takes any free one.");
+  }
+  return value;
+};
+
+const parseSpan = (text: string): Nanos => {
+  const value = parseDuration(text);
+  if (value === null || value <= 0) {
+    throw new InvalidArgumentError('It must be a duration above zero, for example "10ms".');
+  }
+  return value;
+};
+
+/** The original's positional durations are bare nanoseconds; ours may carry a unit. */
+const parsePositionalSpan = (text: string): Nanos => {
+  const bare = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(bare) && bare > 0) return ns(bare);
+  return parseSpan(text);
+};
+
+const parseWholeNumber = (text: string): number => {
+  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+};
+
+const parseAddress = (text: string): Address => {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError(
+      `"${text}" must be HOST:PORT; several are separated by commas, as in 10.0.0.1:12345,10.0.0.2:12345.`,
+    );
+  }
+  return { host, port };
+};
+
+const parseWorkers = (text: string): readonly Address[] => {
+  const workers = text.split(",").map(parseAddress);
+  const names = workers.map(({ host, port }) => `${host}:${port}`);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice.`);
+  return workers;
+};
+
+const parseType = (text: string): string => {
+  if (STRATEGIES.has(text)) return text;
+  const known = [...STRATEGIES.keys()].join(", ");
+  const hint = PLANNED_STRATEGIES.includes(text)
+    ? `${text} is not available yet.`
+    : `${PLANNED_STRATEGIES.join(", ")} are not available yet.`;
+  throw new InvalidArgumentError(`Known types: ${known}. ${hint}`);
+};
+
+/** The original's options by position, after TYPE and WORKERS. */
+const POSITIONS = [
+  ["generate_inputs", parseWholeNumber],
+  ["max_gpus", parseCount],
+  ["schedule_ahead", parsePositionalSpan],
+  ["default_slo", parsePositionalSpan],
+  ["max_exec", parsePositionalSpan],
+  ["max_batch", parseCount],
+] as const;
+
+type Positional = { readonly [P in (typeof POSITIONS)[number] as P[0]]?: ReturnType<P[1]> };
+
+const parsePositional = (texts: readonly string[]): Positional => {
+  if (texts.length > POSITIONS.length) {
+    const names = POSITIONS.map(([name]) => name).join(", ");
+    throw new UserError(EXIT.USAGE, `error: too many options after WORKERS; they are ${names}`);
+  }
+  const values = texts.map((text, index) => {
+    const position = POSITIONS[index] as (typeof POSITIONS)[number];
+    const [name, parse] = position;
+    try {
+      return [name, parse(text)] as const;
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      const where = `option ${index + 1} after WORKERS (${name})`;
+      throw new UserError(EXIT.USAGE, `error: ${where} is '${text}'. ${error.message}`);
+    }
+  });
+  return Object.fromEntries(values) as Positional;
+};
+
+/** Named options win over positional ones, positional ones over defaults. */
+const toOptions = (
+  type: string,
+  positional: Positional,
+  flags: ControllerFlags,
+): Pick<ControllerProcessOptions, "controller" | "generateInputs"> => {
+  const generateInputs = flags.generateInputs ?? (positional.generate_inputs ?? 0) !== 0;
+  const scheduleAhead = generateInputs ? SCHEDULE_AHEAD_WITH_INPUTS : DEFAULT_OPTIONS.scheduleAhead;
+  return {
+    generateInputs,
+    controller: {
+      strategy: type,
+      maxGpus: flags.maxGpus ?? positional.max_gpus ?? DEFAULT_OPTIONS.maxGpus,
+      scheduleAhead: flags.scheduleAhead ?? positional.schedule_ahead ?? scheduleAhead,
+      defaultSlo: flags.defaultSlo ?? positional.default_slo ?? DEFAULT_OPTIONS.defaultSlo,
+      maxExec: flags.maxExec ?? positional.max_exec ?? DEFAULT_OPTIONS.maxExec,
+      maxBatchSize: flags.maxBatch ?? positional.max_batch ?? DEFAULT_OPTIONS.maxBatchSize,
+      loadStageTimeout: flags.loadStageTimeout,
+    },
+  };
+};
+
+/** CLOCKWORK_LOG_DIR; unset or blank means /local. */
+const logDirOf = (context: CliContext): string => {
+  const dir = context.env["CLOCKWORK_LOG_DIR"]?.trim() ?? "";
+  return dir === "" ? DEFAULT_LOG_DIR : resolve(context.cwd, dir);
+};
+
+const printLine = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Serves until a signal, or the end of standard input when it is a lifeline. */
+const runController = async (
+  controller: ControllerProcess,
+  hasLifeline: boolean,
+): Promise<void> => {
+  const onStop = (): void => controller.stop();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    printLine(`Interrupt signal (${signal}) received.`);
+    onStop();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  if (hasLifeline) {
+    process.stdin.on("data", () => undefined);
+    process.stdin.once("end", onStop);
+    process.stdin.once("error", onStop);
+  }
+  const ending = await controller.run();
+  if (hasLifeline) process.stdin.destroy();
+  process.off("SIGTERM", onSignal);
+  process.off("SIGINT", onSignal);
+  if (!ending.ok) throw new UserError(EXIT.FAILED, `error: ${ending.message}`);
+};
+
+const named = (flags: string, description: string, parse: (text: string) => unknown): Option =>
+  new Option(flags, description).argParser(parse);
+
+const span = (value: Nanos): string => formatDuration(value);
+
+const addSchedulerOptions = (command: Command): Command =>
+  command
+    .option("--generate-inputs", "invent inputs for requests that carry none")
+    .addOption(named("--max-gpus <n>", `GPUs used (${DEFAULT_OPTIONS.maxGpus})`, parseCount))
+    .addOption(
+      named(
+        "--schedule-ahead <duration>",
+        `how far ahead GPUs are given work (${span(DEFAULT_OPTIONS.scheduleAhead)}, with --generate-inputs ${span(SCHEDULE_AHEAD_WITH_INPUTS)})`,
+        parseSpan,
+      ),
+    )
+    .addOption(
+      named(
+        "--default-slo <duration>",
+        `SLO of requests that state none (${span(DEFAULT_OPTIONS.defaultSlo)})`,
+        parseSpan,
+      ),
+    )
+    .addOption(
+      named(
+        "--max-exec <duration>",
+        `slower batch sizes are not used (${span(DEFAULT_OPTIONS.maxExec)})`,
+        parseSpan,
+      ),
+    )
+    .addOption(
+      named("--max-batch <n>", `largest batch (${DEFAULT_OPTIONS.maxBatchSize})`, parseCount),
+    );
+
+export const registerControllerCommand = (program: Command, context: CliContext): void => {
+  const command = program
+    .command("controller")
+    .description("schedule clients' requests on workers' GPUs")
+    .argument("<TYPE>", `scheduler: ${[...STRATEGIES.keys()].join(", ")}`, parseType)
+    .argument("<WORKERS>", "HOST:PORT, or several with commas between", parseWorkers)
+    .argument(
+      "[OPTIONS...]",
+      `by position, as in the original: ${POSITIONS.map(([name]) => name).join(" ")} (times in ns)`,
+    );
+  addSchedulerOptions(command)
+    .option("--client-port <port>", "port for clients, 0 for any free one", parsePort, CLIENT_PORT)
+    .option("--bind <address>", "address for clients", "127.0.0.1")
+    .addOption(
+      named(
+        "--load-stage-timeout <duration>",
+        "idle time that ends the load stage",
+        parseSpan,
+      ).default(DEFAULT_OPTIONS.loadStageTimeout, span(DEFAULT_OPTIONS.loadStageTimeout)),
+    )
+    .addOption(
+      named("--connect-timeout <duration>", "how long to try to reach a worker", parseSpan).default(
+        CONNECT_TIMEOUT,
+        span(CONNECT_TIMEOUT),
+      ),
+    )
+    .addOption(
+      new Option(
+        "--telemetry-dialect <dialect>",
+        "columns as documented, or as the original's code",
+      )
+        .choices(TELEMETRY_DIALECTS)
+        .default("documented"),
+    )
+    .option("--lifeline", "end in good order when standard input ends")
+    .action(
+      async (
+        type: string,
+        workers: readonly Address[],
+        rest: readonly string[],
+        flags: ControllerFlags,
+      ) => {
+        const controller = new ControllerProcess({
+          ...toOptions(type, parsePositional(rest), flags),
+          workers,
+          clients: { host: flags.bind, port: flags.clientPort },
+          connectTimeoutMs: flags.connectTimeout / MILLISECOND,
+          logDir: logDirOf(context),
+          dialect: flags.telemetryDialect,
+          onStatus: (line) => printLine(formatStatusLine(line)),
+          onLine: printLine,
+        });
+        await runController(controller, flags.lifeline === true);
+      },
+    );
+};

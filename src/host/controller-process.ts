@@ -1,0 +1,283 @@
+/** The controller role as a process: drives the state machine behind real connections, clock and logs. */
+import { actionToWire } from "#host/action-mapping.ts";
+import { Alarm } from "#host/alarm.ts";
+import { type Clock, startClock } from "#host/clock.ts";
+import { ControllerLogs } from "#host/controller-logs.ts";
+import { InputBlocks } from "#host/input-block.ts";
+import {
+  type CloseReason,
+  connect,
+  type Link,
+  type LinkHandlers,
+  type Listener,
+  listen,
+} from "#host/link.ts";
+import { resultFromWire } from "#host/result-mapping.ts";
+import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
+import { Controller } from "#serving/controller/controller.ts";
+import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
+import type { ControllerOptions } from "#serving/controller/options.ts";
+import { parameterText } from "#serving/controller/state-text.ts";
+import { assertNever } from "#stdx/assert.ts";
+import type { TelemetryDialect } from "#telemetry/schema.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ControllerProcessOptions {
+  readonly controller: Omit<ControllerOptions, "workerCount" | "inputFor">;
+  readonly workers: readonly Address[];
+  /** Where clients connect; port 0 takes any free one. */
+  readonly clients: Address;
+  /** Invent an input for a request that came without one. */
+  readonly generateInputs: boolean;
+  /** How long to go on trying to reach each worker. */
+  readonly connectTimeoutMs: number;
+  readonly logDir: string;
+  readonly dialect: TelemetryDialect;
+  /** Takes each status line. */
+  readonly onStatus: (line: StatusLine) => void;
+  /** Takes lines for people. */
+  readonly onLine: (line: string) => void;
+}
+
+/** How the process ended; a failure has been told as a status line already. */
+export type ControllerEnding =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly message: string };
+
+type ClientLink = Link<typeof ENDPOINTS.controllerForClients>;
+type WorkerLink = Link<typeof ENDPOINTS.controllerForWorkers>;
+
+/** Bytes of a message that the original's statistics count beside its body. */
+const COUNTED_HEAD_BYTES = 48;
+const TRAFFIC_INTERVAL_MS = 10_000;
+
+/** Messages and bytes of the worker links since the last line about them. */
+class Traffic {
+  #sentBytes = 0;
+  #sentMessages = 0;
+  #receivedBytes = 0;
+  #receivedMessages = 0;
+
+  sent(bodyBytes: number): void {
+    this.#sentMessages += 1;
+    this.#sentBytes += COUNTED_HEAD_BYTES + bodyBytes;
+  }
+
+  received(bodyBytes: number): void {
+    this.#receivedMessages += 1;
+    this.#receivedBytes += COUNTED_HEAD_BYTES + bodyBytes;
+  }
+
+  takeLine(seconds: number): string {
+    const flow = (bytes: number, messages: number): string =>
+      `${(bytes / 2 ** 20 / seconds).toFixed(1)}MB/s (${Math.floor(messages / seconds)} msgs)`;
+    const line =
+      `Network->Workers: ${flow(this.#sentBytes, this.#sentMessages)} snd,` +
+      ` ${flow(this.#receivedBytes, this.#receivedMessages)} rcv, `;
+    this.#sentBytes = 0;
+    this.#sentMessages = 0;
+    this.#receivedBytes = 0;
+    this.#receivedMessages = 0;
+    return line;
+  }
+}
+
+/** One controller for as long as the process lives. Make it, `run` it, `stop` it. */
+export class ControllerProcess {
+  readonly #options: ControllerProcessOptions;
+  readonly #clock: Clock = startClock();
+  readonly #controller: Controller;
+  readonly #alarm: Alarm;
+  readonly #traffic = new Traffic();
+  readonly #ended = Promise.withResolvers<ControllerEnding>();
+  readonly #giveUpConnecting = new AbortController();
+  readonly #clients = new Map<number, ClientLink>();
+  readonly #workers: (WorkerLink | null)[];
+  #nextConnectionId = 0;
+  #listener: Listener | null = null;
+  #logs: ControllerLogs | null = null;
+  /** Set once nothing more is to be done but closing. */
+  #ending: ControllerEnding | null = null;
+
+  constructor(options: ControllerProcessOptions) {
+    this.#options = options;
+    this.#workers = options.workers.map(() => null);
+    const blocks = new InputBlocks(0);
+    this.#controller = new Controller({
+      ...options.controller,
+      workerCount: options.workers.length,
+      inputFor: options.generateInputs ? (bytes) => toPayload(blocks.block(bytes)) : null,
+    });
+    // Being a millisecond late costs nothing: GPUs are given work ten milliseconds ahead.
+    this.#alarm = new Alarm({
+      ...{ clock: this.#clock, mode: "coarse" },
+      onDue: () => this.#step({ kind: "timer" }),
+    });
+  }
+
+  /** Serves until it is stopped or cannot start; settles once connections and logs are closed. */
+  async run(): Promise<ControllerEnding> {
+    const { onLine, logDir, dialect, onStatus, controller, generateInputs } = this.#options;
+    onLine("Starting Clockwork Controller");
+    const { epochNs } = this.#clock;
+    this.#logs = new ControllerLogs({ dir: logDir, dialect, epochNs, onStatus, onLine });
+    const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
+    for (const line of parameterText({ ...controller, inputFor })) onLine(line);
+    const seconds = TRAFFIC_INTERVAL_MS / 1000;
+    const traffic = setInterval(() => onLine(this.#traffic.takeLine(seconds)), TRAFFIC_INTERVAL_MS);
+    try {
+      if (await this.#listen()) await this.#connectWorkers();
+      return await this.#ended.promise;
+    } finally {
+      clearInterval(traffic);
+      await this.#close();
+    }
+  }
+
+  /** Ends in good order: rows are finished and written. */
+  stop(): void {
+    this.#end({ ok: true });
+  }
+
+  async #listen(): Promise<boolean> {
+    const { clients, onLine } = this.#options;
+    const listening = await listen({
+      endpoint: ENDPOINTS.controllerForClients,
+      clock: this.#clock,
+      ...clients,
+      accept: (link) => this.#acceptClient(link),
+    });
+    if (!listening.ok) {
+      this.#end({ ok: false, message: listening.error.message });
+      return false;
+    }
+    this.#listener = listening.value;
+    const where = `${clients.host}:${listening.value.port}`;
+    onLine(`IO service thread listening for clients on ${where}`);
+    return true;
+  }
+
+  #acceptClient(link: ClientLink): LinkHandlers<typeof ENDPOINTS.controllerForClients> {
+    const connectionId = this.#nextConnectionId++;
+    this.#clients.set(connectionId, link);
+    return {
+      onMessage: (frame, arrival) => {
+        const { messageId, message } = requestFromWire(frame);
+        this.#step({ kind: "request", connectionId, messageId, arrival, request: message });
+      },
+      onClose: ({ message }) => {
+        this.#clients.delete(connectionId);
+        this.#options.onLine(`Closing client connection, reason: ${message}`);
+        this.#step({ kind: "client_down", connectionId });
+      },
+    };
+  }
+
+  /** One after the other, as the original does. */
+  async #connectWorkers(): Promise<void> {
+    const { workers, onLine, connectTimeoutMs } = this.#options;
+    for (const [worker, { host, port }] of workers.entries()) {
+      if (this.#ending !== null) return;
+      onLine(`Connecting to worker ${host}:${port}`);
+      const connected = await connect({
+        endpoint: ENDPOINTS.controllerForWorkers,
+        clock: this.#clock,
+        ...{ host, port, timeoutMs: connectTimeoutMs, signal: this.#giveUpConnecting.signal },
+        accept: () => ({
+          onMessage: (frame, received) => {
+            this.#traffic.received(frame.body.byteLength);
+            const result = resultFromWire(frame, this.#clock);
+            if (result.ok) this.#step({ kind: "result", worker, received, result: result.value });
+            else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
+          },
+          onSent: ({ fields }) => {
+            this.#step({ kind: "action_sent", worker, actionId: fields.actionId });
+          },
+          onClose: (reason) => this.#onWorkerClosed(worker, reason),
+        }),
+      });
+      if (!connected.ok) {
+        const message = `worker ${worker}: ${connected.error.message}`;
+        this.#end(this.#ending ?? { ok: false, message });
+        return;
+      }
+      this.#workers[worker] = connected.value;
+      onLine("Connection established");
+      this.#step({ kind: "worker_up", worker });
+    }
+  }
+
+  #onWorkerClosed(worker: number, { message }: CloseReason): void {
+    this.#workers[worker] = null;
+    this.#options.onLine(`Closing connection to worker ${worker}, reason: ${message}`);
+    this.#step({ kind: "worker_down", worker, reason: message });
+  }
+
+  #step(event: ControllerEvent): void {
+    if (this.#ending !== null) return;
+    const effects = this.#controller.step(this.#clock.now(), event);
+    for (const effect of effects) this.#apply(effect);
+    if (this.#ending === null) this.#alarm.arm(this.#controller.nextTimeout());
+  }
+
+  #apply(effect: ControllerEffect): void {
+    switch (effect.kind) {
+      case "send_action": {
+        const frame = actionToWire(effect.action, this.#clock);
+        this.#traffic.sent(frame.body.reduce((sum, part) => sum + part.byteLength, 0));
+        this.#workers[effect.worker]?.send(frame);
+        break;
+      }
+      case "respond":
+        // A client that has left gets no response.
+        this.#clients
+          .get(effect.connectionId)
+          ?.send(responseToWire(effect.response, effect.messageId));
+        break;
+      case "request_done":
+        this.#logs?.request(effect.record);
+        break;
+      case "action_done":
+        this.#logs?.action(effect.record);
+        break;
+      case "print":
+        this.#options.onLine(effect.line);
+        break;
+      case "ready": {
+        const port = this.#listener?.port ?? null;
+        this.#options.onStatus({ event: "ready", role: "controller", port });
+        break;
+      }
+      case "fatal":
+        this.#end({ ok: false, message: effect.message });
+        break;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  #end(ending: ControllerEnding): void {
+    if (this.#ending !== null) return;
+    this.#ending = ending;
+    this.#alarm.arm(null);
+    this.#giveUpConnecting.abort();
+    if (!ending.ok) this.#options.onStatus({ event: "error", message: ending.message });
+    this.#ended.resolve(ending);
+  }
+
+  async #close(): Promise<void> {
+    this.#logs?.close();
+    const message = "the controller is ending";
+    await Promise.all([
+      this.#listener?.close(),
+      ...this.#workers.map((worker) => worker?.close(message)),
+    ]);
+    this.#options.onLine("Clockwork Controller Exiting");
+  }
+}

@@ -1,0 +1,325 @@
+/** The controller behind real sockets: a worker and a client of this test's own, logs read back from disk. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { actionFromWire } from "#host/action-mapping.ts";
+import { startClock } from "#host/clock.ts";
+import {
+  type ControllerEnding,
+  ControllerProcess,
+  type ControllerProcessOptions,
+} from "#host/controller-process.ts";
+import { connect, type Link, listen } from "#host/link.ts";
+import { resultToWire } from "#host/result-mapping.ts";
+import { EMPTY_PAYLOAD, requestToWire, responseFromWire } from "#host/wire-mapping.ts";
+import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
+import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
+import { MILLISECOND, ns } from "#stdx/nanos.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
+
+const clock = startClock();
+const cleanups: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A worker that does everything at once; actions are kept. */
+const startWorker = async () => {
+  const actions: Action[] = [];
+  const links: Link<typeof ENDPOINTS.worker>[] = [];
+  const listening = await listen({
+    ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+    accept: (link) => {
+      links.push(link);
+      return {
+        onMessage: (frame) => {
+          const { clockDelta } = link;
+          const action = actionFromWire(frame, { clock, clockDelta });
+          actions.push(action);
+          const sentAt = clock.now();
+          link.send(resultToWire(answer(action), { clock, clockDelta, sentAt }));
+        },
+      };
+    },
+  });
+  if (!listening.ok) throw new Error(listening.error.message);
+  cleanups.push(() => listening.value.close());
+  const hangUp = (): void => {
+    for (const link of links) link.abort("closed_here", "the test hung up");
+  };
+  return { port: listening.value.port, actions, hangUp };
+};
+
+const answer = (action: Action): ActionResult => {
+  const now = clock.now();
+  const common = { actionId: action.actionId, actionReceived: now, resultSent: null };
+  const timing = { begin: now, end: now, duration: ns(MILLISECOND) };
+  switch (action.kind) {
+    case "get_worker_state": {
+      const gpu = { id: 0, weightsCacheBytes: 2 ** 30, totalPages: 64, residentModels: [] };
+      const gpus = [{ ...gpu, ioPoolBytes: 0, workspacePoolBytes: 0 }];
+      const state = { pageSizeBytes: 2 ** 24, hostIoPoolBytes: 0, gpus, models: [] };
+      return { ...common, kind: action.kind, state };
+    }
+    case "load_model":
+      return {
+        ...{ ...common, kind: action.kind, timing, inputBytes: 100, outputBytes: 4 },
+        ...{ batchSizes: [1, 2], weightsBytes: 2 ** 24, weightsPages: 1 },
+        weightsLoadNs: ns(MILLISECOND),
+        execNs: [ns(MILLISECOND), ns(2 * MILLISECOND)],
+        copies: action.copies,
+      };
+    case "load_weights":
+    case "evict_weights":
+      return { ...common, kind: action.kind, timing };
+    case "infer":
+      return {
+        ...{ ...common, kind: action.kind, gpuId: 0, output: EMPTY_PAYLOAD },
+        ...{ copyInput: timing, exec: timing, copyOutput: timing },
+        ...{ gpuClockBeforeMhz: 1380, gpuClockMhz: 1380 },
+      };
+    case "clear_cache":
+      return { ...common, kind: action.kind };
+  }
+};
+
+/** A client that waits for the response to each request. */
+const startClient = async (port: number) => {
+  const waiting = new Map<number, (response: ClientResponse) => void>();
+  let nextMessageId = 0;
+  const connected = await connect({
+    ...{ endpoint: ENDPOINTS.client, clock, host: "127.0.0.1", port, timeoutMs: 5000 },
+    accept: () => ({
+      onMessage: (frame) => {
+        const { messageId, message } = responseFromWire(frame);
+        waiting.get(messageId)?.(message);
+      },
+    }),
+  });
+  if (!connected.ok) throw new Error(connected.error.message);
+  cleanups.push(() => connected.value.close());
+  return (request: ClientRequest): Promise<ClientResponse> => {
+    const messageId = nextMessageId++;
+    const { promise, resolve } = Promise.withResolvers<ClientResponse>();
+    waiting.set(messageId, resolve);
+    connected.value.send(requestToWire(request, messageId));
+    return promise;
+  };
+};
+
+interface Running {
+  readonly process: ControllerProcess;
+  readonly statuses: StatusLine[];
+  readonly lines: string[];
+  readonly ending: Promise<ControllerEnding>;
+  /** Settles with the status line, at once if it has been told. */
+  readonly told: <E extends StatusLine["event"]>(event: E) => Promise<StatusLine & { event: E }>;
+}
+
+const startController = (
+  workers: readonly number[],
+  extra: Partial<ControllerProcessOptions> = {},
+): Running => {
+  const statuses: StatusLine[] = [];
+  const lines: string[] = [];
+  const listeners = new Set<() => void>();
+  const process = new ControllerProcess({
+    controller: { ...DEFAULT_OPTIONS, strategy: "INFER5", loadStageTimeout: ns(MILLISECOND) },
+    workers: workers.map((port) => ({ host: "127.0.0.1", port })),
+    clients: { host: "127.0.0.1", port: 0 },
+    ...{ generateInputs: false, connectTimeoutMs: 5000 },
+    logDir: temporaryFolder(),
+    dialect: "documented",
+    onStatus: (line) => {
+      statuses.push(line);
+      for (const listener of listeners) listener();
+    },
+    onLine: (line) => lines.push(line),
+    ...extra,
+  });
+  const ending = process.run();
+  cleanups.push(async () => {
+    process.stop();
+    await ending;
+  });
+  const told: Running["told"] = (event) => {
+    const { promise, resolve } = Promise.withResolvers<never>();
+    const look = (): void => {
+      const found = statuses.find((line) => line.event === event);
+      if (found === undefined) return;
+      listeners.delete(look);
+      resolve(found as never);
+    };
+    listeners.add(look);
+    look();
+    return promise;
+  };
+  return { process, statuses, lines, ending, told };
+};
+
+const temporaryFolder = (): string => {
+  const dir = mkdtempSync(join(tmpdir(), "controller-"));
+  cleanups.push(() => {
+    chmodSync(dir, 0o700);
+    rmSync(dir, { recursive: true });
+  });
+  return dir;
+};
+
+const header = { userId: 7, userRequestId: 0 };
+const load = { ...header, kind: "load_model", path: "/zoo/m/model", copies: 2 } as const;
+const infer = (userRequestId: number, modelId: number): ClientRequest => ({
+  ...{ userId: 7, userRequestId, kind: "infer", modelId, batchSize: 1, sloFactor: 0 },
+  input: EMPTY_PAYLOAD,
+});
+
+const readRows = (path: string): readonly Readonly<Record<string, string>>[] => {
+  const text = readFileSync(path, "utf8");
+  expect(text.endsWith("\n")).toBe(true);
+  const [names = "", ...rows] = text.trimEnd().split("\n");
+  const columns = names.split("\t");
+  return rows.map((row) => {
+    const cells = row.split("\t");
+    return Object.fromEntries(columns.map((name, index) => [name, cells[index] ?? ""]));
+  });
+};
+
+/** Asks for the models until the scheduler runs. */
+const list = async (send: (request: ClientRequest) => Promise<ClientResponse>) => {
+  for (;;) {
+    const response = await send({ ...header, kind: "ls" });
+    if (response.kind !== "ls") throw new Error("not a listing");
+    if (response.status === 0) return response.models;
+  }
+};
+
+describe("ControllerProcess", () => {
+  test("serves a client from load to logs, and writes every row before it ends", async () => {
+    const worker = await startWorker();
+    const logDir = temporaryFolder();
+    writeFileSync(join(logDir, "clockwork_request_log.tsv"), "of an earlier run\n");
+    const controller = startController([worker.port], { logDir });
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    const loaded = await send(load);
+    expect(loaded).toMatchObject({ status: 0, modelId: 0, copies: 2, inputBytes: 100 });
+    expect((await list(send)).map(({ modelId }) => modelId)).toEqual([0, 1]);
+    expect(await send(infer(11, 0))).toMatchObject({ status: 0, userRequestId: 11 });
+    expect(await send(infer(12, 99))).toMatchObject({ status: 1, message: "Invalid model ID" });
+    expect(await send(load)).toMatchObject({ status: 6 });
+    expect(await send({ ...header, kind: "evict", modelId: 0 })).toMatchObject({ status: 6 });
+    controller.process.stop();
+    expect(await controller.ending).toEqual({ ok: true });
+
+    const requests = readRows(join(logDir, "clockwork_request_log.tsv"));
+    expect(
+      requests.map((r) => [r["request_id"], r["result"], r["user_id"], r["is_coldstart"]]),
+    ).toEqual([
+      ["0", "0", "7", "1"],
+      ["1", "1", "7", "0"],
+    ]);
+    // 5: state query; 0: load from disk; 1: load weights; 2: infer.
+    const actions = readRows(join(logDir, "clockwork_action_log.tsv"));
+    expect(actions.map((a) => [a["action_id"], a["action_type"], a["status"]])).toEqual([
+      ["0", "5", "0"],
+      ["1", "0", "0"],
+      ["2", "1", "0"],
+      ["3", "2", "0"],
+    ]);
+    const batches = readRows(join(logDir, "batch_log.tsv"));
+    expect(batches.map((b) => [b["request_id"], b["user_request_id"], b["action_id"]])).toEqual([
+      ["0", "11", "3"],
+    ]);
+    const closed = controller.statuses.filter((line) => line.event === "log-closed");
+    expect(closed.map(({ log, rows }) => [log, rows])).toEqual([
+      ["clockwork_request_log.tsv", 2],
+      ["clockwork_action_log.tsv", 4],
+      ["batch_log.tsv", 1],
+    ]);
+    // The earlier log was moved aside, and the sidecar names the dialect.
+    expect(
+      readdirSync(logDir).filter((name) => name.startsWith("clockwork_request_log.")),
+    ).toHaveLength(2);
+    expect(JSON.parse(readFileSync(join(logDir, "telemetry.json"), "utf8"))).toMatchObject({
+      dialect: "documented",
+    });
+  });
+
+  test("goes on serving without telemetry when the folder is missing, and says so", async () => {
+    const worker = await startWorker();
+    const logDir = join(temporaryFolder(), "absent");
+    const controller = startController([worker.port], { logDir });
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    expect(await send(infer(1, 0))).toMatchObject({ status: 0 });
+    const logs = controller.statuses.filter((line) => line.event === "log");
+    expect(logs.map(({ path }) => path)).toEqual([null, null, null]);
+    expect(controller.lines.join("\n")).toContain(
+      `Logging requests to ${logDir}/clockwork_request_log.tsv`,
+    );
+    expect(controller.lines.join("\n")).toContain(`directory ${logDir} does not exist`);
+  });
+
+  test("answers requests of a lost worker and goes on with the other one", async () => {
+    const workers = [await startWorker(), await startWorker()] as const;
+    const controller = startController(workers.map(({ port }) => port));
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    workers[0].hangUp();
+    for (let i = 0; i < 5; i++) expect(await send(infer(i, 0))).toMatchObject({ status: 0 });
+    expect(workers[1].actions.filter(({ kind }) => kind === "infer").length).toBeGreaterThan(0);
+  });
+
+  test("invents inputs when told to", async () => {
+    const worker = await startWorker();
+    const controller = startController([worker.port], { generateInputs: true });
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    expect(await send(infer(1, 0))).toMatchObject({ status: 0 });
+    // 100 literals as one LZ4 block: a token, one more length byte (100 − 15 = 85), 100 bytes.
+    const action = worker.actions.find(({ kind }) => kind === "infer");
+    expect(action).toMatchObject({ inputSizes: [102] });
+  });
+
+  test("fails with one message when the client port is taken", async () => {
+    const worker = await startWorker();
+    const first = startController([worker.port]);
+    const { port } = await first.told("ready");
+    const second = startController([worker.port], {
+      clients: { host: "127.0.0.1", port: port ?? 0 },
+    });
+    const ending = await second.ending;
+    expect(ending).toMatchObject({ ok: false });
+    expect(ending.ok ? "" : ending.message).toContain(`127.0.0.1:${port} is in use`);
+  });
+
+  test("fails when a worker is not there, and when it leaves before it has answered", async () => {
+    const closed = await listen({
+      ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+      accept: () => ({}) as never,
+    });
+    if (!closed.ok) throw new Error(closed.error.message);
+    const { port } = closed.value;
+    await closed.value.close();
+    const absent = await startController([port], { connectTimeoutMs: 1 }).ending;
+    expect(absent.ok ? "" : absent.message).toContain("nobody listens there");
+
+    const leaving = await listen({
+      ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+      accept: (link) => ({ onMessage: () => link.abort("closed_here", "gone") }),
+    });
+    if (!leaving.ok) throw new Error(leaving.error.message);
+    cleanups.push(() => leaving.value.close());
+    const left = await startController([leaving.value.port]).ending;
+    expect(left.ok ? "" : left.message).toContain("disconnected before it had reported its state");
+  });
+});
