@@ -25,6 +25,8 @@ type Destination =
   | { readonly kind: "library"; readonly name: string }
   | { readonly kind: "outside"; readonly path: string };
 
+/** What this package exports under its own name, as users' repositories import it: the experiment language. */
+const OWN_PACKAGE = "escapement";
 const OUTER_FOLDERS: ReadonlySet<string> = new Set(["experiments", "scripts", "test"]);
 const BUILTINS: ReadonlySet<string> = new Set(
   builtinModules.map((name) => name.replace(/^node:/, "")),
@@ -56,6 +58,7 @@ const packageName = (specifier: string): string =>
   specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 
 const destinationOf = (from: string, specifier: string): Destination => {
+  if (specifier === OWN_PACKAGE) return { kind: "folder", folder: "experiment", isRelative: false };
   const isRelative = specifier.startsWith(".");
   if (isRelative || specifier.startsWith("#")) {
     const path = isRelative ? posix.join(dirname(from), specifier) : `src/${specifier.slice(1)}`;

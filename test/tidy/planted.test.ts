@@ -269,6 +269,12 @@ const PLANTED: readonly (readonly [what: string, path: string, source: string, m
     ["await using", "src/stats/a.ts", "await using x = y;", "asynchronous"],
     ["a Promise", "src/sim/a.ts", "export const x = Promise.resolve(1);", "uses Promise.resolve"],
     ["an impure experiment", "experiments/a.ts", "export default Date.now();", "uses Date.now"],
+    [
+      "the package's own name past the table",
+      "src/wire/a.ts",
+      'import { ms } from "escapement";',
+      "imports experiment",
+    ],
     ["broken syntax", "src/stats/a.ts", "export const = ;", "does not parse"],
   ];
 
@@ -345,6 +351,7 @@ const CLEAN: readonly (readonly [what: string, path: string, source: string])[] 
     "src/report/a.ts",
     "export const x = async () => await Promise.all([]);",
   ],
+  ["the package by its own name", "experiments/a.ts", 'import { experiment } from "escapement";'],
   [
     "a default export of an experiment",
     "experiments/a.ts",
