@@ -11,6 +11,7 @@ import { analyse } from "#query/analyse.ts";
 import type { Analysis, RunAnalysis } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { answerOf } from "#report/answer.ts";
+import { quantity } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
 import type { ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
 import { type RenderedReport, renderReport } from "#report/report.ts";
@@ -169,7 +170,9 @@ const summaryOf = (input: ReportInput): readonly string[] => {
     if (result.status === "pass") continue;
     const where = result.run === null ? "" : ` on ${result.run.name}`;
     const why =
-      result.status === "fail" ? `observed ${result.observed} ${result.unit}` : result.reason;
+      result.observed === null || result.unit === null
+        ? result.reason
+        : `observed ${quantity(result.observed, result.unit)}`;
     lines.push(`check ${result.check}${where}: ${why}`);
   }
   for (const doubt of input.doubts)

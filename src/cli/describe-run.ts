@@ -1,10 +1,14 @@
 /** Puts a planned run into named facts for the report, without reading any input again. */
 import type { PlannedRun, System, Workload } from "#experiment/resolved.ts";
+import { writtenValue } from "#report/format.ts";
 import type { Fact, SweptValue } from "#report/model.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 import { formatDuration, parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import type { Manifest } from "#telemetry/results.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const span = (value: Nanos): string => writtenValue(formatDuration(value));
 
 const mebibytes = (bytes: number): string =>
   `${Number((bytes / 2 ** 20).toFixed(1)).toString()} MiB`;
@@ -16,7 +20,7 @@ export const systemFacts = (system: System): readonly Fact[] => {
   const perWorker = plural(system.gpusPerWorker, "simulated GPU");
   return [
     { name: "Scheduler", value: system.scheduler },
-    { name: "Default SLO", value: formatDuration(system.sloNs) },
+    { name: "Default SLO", value: span(system.sloNs) },
     {
       name: "Workers",
       value: `${plural(system.workers, "worker")} with ${perWorker} each; at most ${system.maxGpus} used`,
@@ -27,10 +31,10 @@ export const systemFacts = (system: System): readonly Fact[] => {
     },
     { name: "Profile set", value: system.profiles },
     { name: "Models", value: `${plural(instances, "instance")}: ${models.join(", ")}` },
-    { name: "Schedule ahead", value: formatDuration(system.scheduleAheadNs) },
+    { name: "Schedule ahead", value: span(system.scheduleAheadNs) },
     {
       name: "Batches",
-      value: `up to ${system.maxBatch}, predicted to take at most ${formatDuration(system.maxExecNs)}`,
+      value: `up to ${system.maxBatch}, predicted to take at most ${span(system.maxExecNs)}`,
     },
   ];
 };
@@ -89,8 +93,7 @@ const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly F
       return [{ name: "Arrivals", value: `open loop: ${rate}, spread evenly over the instances` }];
     }
     case "closed-loop": {
-      const pause =
-        workload.thinkTimeNs === 0 ? "at once" : `after ${formatDuration(workload.thinkTimeNs)}`;
+      const pause = workload.thinkTimeNs === 0 ? "at once" : `after ${span(workload.thinkTimeNs)}`;
       const outstanding = `${plural(workload.concurrency, "request")} outstanding per instance`;
       return [
         {
@@ -111,7 +114,7 @@ export const workloadFacts = (run: PlannedRun, manifest: Manifest | null): reado
     ...arrivalFacts(workload, manifest),
     {
       name: "Phases",
-      value: `${formatDuration(workload.warmUpNs)} warm-up, ${formatDuration(workload.durationNs)} measured, ${formatDuration(workload.coolDownNs)} cool-down`,
+      value: `${span(workload.warmUpNs)} warm-up, ${span(workload.durationNs)} measured, ${span(workload.coolDownNs)} cool-down`,
     },
     { name: "Inputs", value: workload.inputs ? "of the models' sizes" : "empty" },
     { name: "Seed", value: String(run.seed) },

@@ -64,14 +64,14 @@ const outcomeFindings = ({ analysis: run }: DoubtedRun): Finding[] => {
   if (dropped > 0) {
     findings.push({
       kind: "dropped",
-      evidence: `${dropped} requests were due but never sent`,
+      evidence: `${dropped} ${dropped === 1 ? "request was" : "requests were"} due but never sent`,
       remedy: "offer less, or give the client a processor of its own",
     });
   }
   if (unknown > 0) {
     findings.push({
       kind: "unknown",
-      evidence: `${unknown} requests had no answer when the run ended`,
+      evidence: `${unknown} ${unknown === 1 ? "request" : "requests"} had no answer when the run ended`,
       remedy: "raise `limits.drain`, or look into the controller's log",
     });
   }
@@ -120,18 +120,28 @@ const controllerFindings = ({ analysis: run }: DoubtedRun): Finding[] => {
   ];
 };
 
-const fileFindings = ({ analysis: run }: DoubtedRun): Finding[] =>
-  run.files.flatMap((file) => {
-    const torn =
-      file.tornBytes > 0 ? [`its last row is torn (${file.tornBytes} bytes left out)`] : [];
-    return [...file.mismatches, ...torn].map(
-      (evidence): Finding => ({
+const fileFindings = ({ analysis: run }: DoubtedRun): Finding[] => {
+  const torn = run.files.filter((file) => file.tornBytes > 0);
+  const tornNames = torn.map((file) => `\`${file.path.slice(file.path.lastIndexOf("/") + 1)}\``);
+  const findings = run.files.flatMap((file) =>
+    file.mismatches.map(
+      (mismatch): Finding => ({
         kind: "file",
-        evidence: `${file.path}: ${evidence}`,
-        remedy: "see “Data” below for what was read",
+        evidence: `\`${file.path}\`: ${mismatch}`,
+        remedy: "compare it with its source; what could be read is in the report",
       }),
-    );
-  });
+    ),
+  );
+  if (torn.length === 0) return findings;
+  return [
+    ...findings,
+    {
+      kind: "file",
+      evidence: `the last row of ${tornNames.join(" and ")} is torn and left out, and rows may be lost after it`,
+      remedy: "end the writer with SIGTERM and wait for it, if it can flush",
+    },
+  ];
+};
 
 const dialectFindings = ({ analysis: run }: DoubtedRun): Finding[] =>
   run.dialect === null || run.dialect.isDecided

@@ -102,7 +102,6 @@ export interface IntervalRow {
   readonly scheduled: number;
   readonly ok: number;
   readonly good: number;
-  readonly p99Ns: number | null;
 }
 
 /** Requests per kind of row, over the whole run and not just the window; for reconciliation. */

@@ -107,7 +107,6 @@ const toInterval = (row: SqlRow): IntervalRow => ({
   scheduled: toNumber(row, "scheduled"),
   ok: toNumber(row, "ok"),
   good: toNumber(row, "good"),
-  p99Ns: toNumberOrNull(row, "p99_ns"),
 });
 
 /** All rows of all runs; a run without logs has empty lists. */

@@ -25,6 +25,7 @@ export const duration = (ns: number): string => {
   const size = Math.abs(ns);
   if (size >= 120e9) return `${significant(ns / 60e9)} min`;
   if (size >= 10e9) return `${significant(ns / 1e9)} s`;
+  if (size >= 1e9 && ns % 1e8 === 0) return `${ns / 1e9} s`;
   if (size >= 1e5) return `${milliseconds(ns)} ms`;
   if (size >= 1e3) return `${significant(ns / 1e3)} µs`;
   return `${grouped(ns)} ns`;

@@ -160,9 +160,11 @@ const chartsOf = (input: ReportInput, headline: HeadlineChart | null): Charts =>
 const show = (chart: NamedChart | null | undefined, links: ReportLinks): string =>
   chart === null || chart === undefined ? "" : image(chart.alt, `${links.charts}${chart.file}`);
 
-/** Without a sweep the run's own course is the figure at the top. */
-const topFigure = (charts: Charts): NamedChart | null =>
-  charts.headline ?? [...charts.overTime.values()][0] ?? null;
+/** Without a headline, several runs are shown by their distributions, and one by its course. */
+const topFigure = (input: ReportInput, charts: Charts): NamedChart | null => {
+  const course = [...charts.overTime.values()][0] ?? null;
+  return charts.headline ?? (input.runs.length > 1 ? charts.cdf : course) ?? course;
+};
 
 const shortSamples = (input: ReportInput): string => {
   const short = withRequests(input.runs).filter(
@@ -176,7 +178,7 @@ const shortSamples = (input: ReportInput): string => {
 const latencySection = (input: ReportInput, charts: Charts, links: ReportLinks): string =>
   paragraphs([
     "## Latency",
-    show(charts.cdf, links),
+    topFigure(input, charts) === charts.cdf ? "" : show(charts.cdf, links),
     latencyTable(input),
     `Percentiles are exact, over all successful responses of the measurement window. ${shortSamples(input)}`.trim(),
   ]);
@@ -204,7 +206,7 @@ const predictionSection = (input: ReportInput): string => {
   const rows = predictionTable(input);
   if (rows === "") return "";
   const note =
-    "Actual − predicted, over successful actions: *late* when it took longer or ended later than predicted, *early* when less or sooner. Exact predictions are in neither row; failed actions have no error and are counted beside.";
+    "Actual − predicted, over successful actions: *late* when it took longer or ended later than predicted, *early* when less or sooner. A direction without a row has no action; exact predictions are in neither. Failed actions have no error and are counted beside.";
   return paragraphs([
     "## Prediction error",
     note,
@@ -229,6 +231,16 @@ const runSections = (input: ReportInput, charts: Charts, links: ReportLinks): st
   return paragraphs(["## Run by run", all, ...sections]);
 };
 
+const latencyStart = (input: ReportInput): string => {
+  const scheduled = "the instant a request was scheduled";
+  const arrived = "a request's arrival at the controller";
+  const views = new Set(input.runs.map((run) => run.analysis.view));
+  if (!views.has("controller")) return scheduled;
+  return views.has("client")
+    ? `${scheduled}, or ${arrived} where there is no client's log`
+    : arrived;
+};
+
 const markdownOf = (
   input: ReportInput,
   made: { readonly charts: Charts; readonly headline: HeadlineChart | null },
@@ -242,9 +254,9 @@ const markdownOf = (
     `# ${input.title}`,
     input.question === "" ? "" : `*${input.question}*`,
     answerOf(input, headline),
-    show(topFigure(charts), links),
+    show(topFigure(input, charts), links),
     headlineTable(input),
-    `${note}Latency counts from the instant a request was scheduled, over successful responses; SLO attainment is over all scheduled requests${definitions}.`,
+    `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests${definitions}.`,
     checksSection(input),
     doubtsSection(input),
     whatSection(input),

@@ -58,7 +58,7 @@ export const doubtsSection = (input: ReportInput): string => {
   const items = input.doubts.map((doubt) => {
     const run = input.runs.find(({ analysis }) => analysis.index === doubt.run.index);
     const name = run === undefined ? doubt.run.name : runLabel(input, run);
-    return `**${name}**: ${doubt.evidence}. To mend it: ${doubt.remedy}.`;
+    return `**${name}**: ${doubt.evidence}. Remedy: ${doubt.remedy}.`;
   });
   return paragraphs(["## Doubts", list(items)]);
 };
@@ -106,7 +106,7 @@ const windowText = (run: ReportedRun): string => {
   const length = duration(window.measureEndNs - window.measureStartNs);
   return window.source === "run"
     ? `${length}, from ${duration(window.measureStartNs)} after the start of sending`
-    : `${length}: from the first to the last arrival in the log, as no runner says when to measure`;
+    : `${length} (first to last arrival: no runner says when to measure)`;
 };
 
 const measurementFacts = (run: ReportedRun): readonly Fact[] => {

@@ -59,7 +59,7 @@ const stateMark = (runs: readonly ReportedRun[]): string => {
 export const headlineTable = (input: ReportInput): string => {
   const points = runsByPoint(input);
   const columns = [
-    left(points.length > 1 || input.runs.length > 1 ? "Point" : "Run"),
+    left(input.runs.some((run) => run.point.length > 0) ? "Point" : "Run"),
     ...HEADLINE_COLUMNS.map(({ head }) => right(head)),
     right("Requests"),
   ];
@@ -189,6 +189,18 @@ const errorCells = (row: PredictionErrorRow): readonly string[] => [
 const actionTotal = (run: ReportedRun, action: string, which: "succeeded" | "failed"): number =>
   run.analysis.actionCounts.find((row) => row.action === action)?.[which] ?? 0;
 
+/** A direction in which nothing was off has no row, unless both are empty: then every prediction was exact. */
+const withDirections = (rows: readonly PredictionErrorRow[]): readonly PredictionErrorRow[] =>
+  rows.filter(
+    (row) =>
+      row.count > 0 ||
+      (row.direction === "late" &&
+        rows.every(
+          (other) =>
+            other.action !== row.action || other.quantity !== row.quantity || other.count === 0,
+        )),
+  );
+
 /** How far predictions were off, late and early apart; exact ones are what is missing from both counts. */
 export const predictionTable = (input: ReportInput): string => {
   const columns = [
@@ -199,7 +211,7 @@ export const predictionTable = (input: ReportInput): string => {
     ...["Actions", "p50", "p99", "p99.9", "max", "of successful", "failed beside"].map(right),
   ];
   const rows = input.runs.flatMap((run) =>
-    run.analysis.predictionErrors.map((row) => [
+    withDirections(run.analysis.predictionErrors).map((row) => [
       runLabel(input, run),
       row.action,
       row.quantity,

@@ -31,8 +31,7 @@ select g.run, (g.i * size_ns)::DOUBLE as start_ns,
   (case when g.i = intervals - 1 then span_ns - g.i * size_ns else size_ns end)::DOUBLE as length_ns,
   count(p.i)::DOUBLE as scheduled,
   count(*) filter (outcome = 'ok')::DOUBLE as ok,
-  count(*) filter (good)::DOUBLE as good,
-  (quantile_disc(latency_ns, 0.99) filter (outcome = 'ok'))::DOUBLE as p99_ns
+  count(*) filter (good)::DOUBLE as good
 from grid g left join placed p on p.run = g.run and p.i = g.i
 group by g.run, g.i, size_ns, span_ns, intervals
 order by g.run, g.i
