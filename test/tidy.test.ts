@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkSources, isSource } from "./tidy/check-sources.ts";
 import { parseLayerTable } from "./tidy/layer-table.ts";
+import { checkLinks, relativeLinks } from "./tidy/markdown-links.ts";
 import { checkRepository, listFiles } from "./tidy/repository-files.ts";
 
 const root = resolve(import.meta.dir, "..");
@@ -68,4 +69,19 @@ test("every dependency has its line in docs/dependencies.md", () => {
 
 test("ARCHITECTURE.md stays a page that one reads", () => {
   expect(architecture.split("\n").length).toBeLessThanOrEqual(250);
+});
+
+test("links between pages lead somewhere", () => {
+  const pages = paths.filter((path) => path.endsWith(".md") && !path.startsWith("test/golden/"));
+  const report = checkLinks(root, pages);
+  expect(report.broken).toEqual([]);
+  expect(report.linkCount).toBeGreaterThan(10);
+});
+
+test("a planted broken link is seen, one in a code block is none", () => {
+  expect(relativeLinks("[a](gone.md#x) ![b](c.svg)\n```\n[d](e.md)\n```\n[f](https://g)")).toEqual([
+    "gone.md",
+    "c.svg",
+  ]);
+  expect(checkLinks(root, ["README.md"]).linkCount).toBeGreaterThan(3);
 });
