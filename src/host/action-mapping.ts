@@ -27,11 +27,7 @@ const windowToWire = (window: Window, clock: Clock): AbsoluteWindow => ({
 });
 
 /** Moves a window from the controller's clock to this worker's; an end more than 52 days out counts as open. */
-export const windowFromWire = (
-  window: AbsoluteWindow,
-  clock: Clock,
-  clockDelta: Nanos,
-): Window => {
+export const windowFromWire = (window: AbsoluteWindow, clock: Clock, clockDelta: Nanos): Window => {
   const delta = BigInt(clockDelta);
   const earliest = fromAbsolute(clock, shiftInstant(window.earliest, delta));
   const latest = fromAbsolute(clock, shiftInstant(window.latest, delta));
@@ -49,8 +45,13 @@ export const actionToWire = (action: Action, clock: Clock): OutgoingFrame<typeof
     case "load_model": {
       const { modelId, path, copies, maxBatchSize } = action;
       const fields = {
-        ...{ actionId, modelId, modelPath: path, ...windowToWire(action, clock) },
-        ...{ noOfCopies: copies, maxBatchSize, maxExecDuration: toUint64(action.maxExecNs) },
+        actionId,
+        modelId,
+        modelPath: path,
+        ...windowToWire(action, clock),
+        noOfCopies: copies,
+        maxBatchSize,
+        maxExecDuration: toUint64(action.maxExecNs),
       };
       return { ...common, name: "LoadModelFromDiskAction", fields };
     }
@@ -69,8 +70,13 @@ export const actionToWire = (action: Action, clock: Clock): OutgoingFrame<typeof
       const { modelId, gpuId, batchSize, inputSizes, inputs } = action;
       const expectedDuration = toUint64(action.expectedDuration);
       const fields = {
-        ...{ actionId, modelId, gpuId, ...windowToWire(action, clock) },
-        ...{ expectedDuration, batchSize, inputSizes },
+        actionId,
+        modelId,
+        gpuId,
+        ...windowToWire(action, clock),
+        expectedDuration,
+        batchSize,
+        inputSizes,
       };
       return { ...common, name: "InferAction", fields, body: toBody(inputs) };
     }
@@ -100,9 +106,14 @@ export const actionFromWire = (
     case "LoadModelFromDiskAction": {
       const { modelId, modelPath, noOfCopies, maxBatchSize, maxExecDuration } = frame.fields;
       return {
-        ...{ kind: "load_model", actionId, modelId, path: modelPath, copies: noOfCopies },
+        kind: "load_model",
+        actionId,
+        modelId,
+        path: modelPath,
+        copies: noOfCopies,
         ...windowFromWire(frame.fields, clock, clockDelta),
-        ...{ maxBatchSize, maxExecNs: ns(fromUint64(maxExecDuration)) },
+        maxBatchSize,
+        maxExecNs: ns(fromUint64(maxExecDuration)),
       };
     }
     case "LoadWeightsAction": {
@@ -119,7 +130,12 @@ export const actionFromWire = (
     case "InferAction": {
       const { modelId, gpuId, batchSize, inputSizes } = frame.fields;
       return {
-        ...{ kind: "infer", actionId, modelId, gpuId, batchSize, inputSizes },
+        kind: "infer",
+        actionId,
+        modelId,
+        gpuId,
+        batchSize,
+        inputSizes,
         ...windowFromWire(frame.fields, clock, clockDelta),
         expectedDuration: ns(fromUint64(frame.fields.expectedDuration)),
         inputs: frame.body.byteLength === 0 ? [] : [toPayload(frame.body)],

@@ -78,7 +78,8 @@ export class Alarm {
   #wait(at: Nanos): void {
     const leftMs = toMs((at - this.#clock.now()) as Nanos);
     // The runtime drops fractions of delays, so that a rounded one would fire early.
-    const delayMs = this.#mode === "coarse" ? Math.ceil(leftMs) : Math.floor(leftMs) - PRECISE_LEAD_MS;
+    const delayMs =
+      this.#mode === "coarse" ? Math.ceil(leftMs) : Math.floor(leftMs) - PRECISE_LEAD_MS;
     if (leftMs <= 0 || delayMs < 1) this.#immediate = this.#timers.setImmediate(this.#onWake);
     else this.#timeout = this.#timers.setTimeout(this.#onWake, Math.min(delayMs, DELAY_MS_MAX));
   }

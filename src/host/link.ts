@@ -19,17 +19,29 @@
  *
  * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
  */
-import { createServer, type Server, Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
+import { type DialOptions, dialUntil, explainListen, type LinkError } from "#host/tcp.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { ClockSync } from "#wire/clock-sync.ts";
-import { bodyBytesOf, DEFAULT_LIMITS, encodeHead, FrameDecoder, type FrameLimits } from "#wire/framing.ts";
+import {
+  bodyBytesOf,
+  DEFAULT_LIMITS,
+  encodeHead,
+  FrameDecoder,
+  type FrameLimits,
+} from "#wire/framing.ts";
 import type { Endpoint, IncomingFrame, MessageSet, OutgoingFrame } from "#wire/messages.ts";
 
 /** Why a connection ended; `message` is for people and names the peer. */
 export interface CloseReason {
-  readonly kind: "closed_here" | "closed_by_peer" | "socket_error" | "protocol_error" | "queue_full";
+  readonly kind:
+    | "closed_here"
+    | "closed_by_peer"
+    | "socket_error"
+    | "protocol_error"
+    | "queue_full";
   readonly message: string;
 }
 
@@ -279,26 +291,6 @@ const joinSmall = (pieces: readonly Uint8Array[]): readonly Uint8Array[] => {
   return joined;
 };
 
-/** Why a port could not be opened or reached; `message` says what to do about it. */
-export interface LinkError {
-  readonly code: string;
-  readonly message: string;
-}
-
-const codeOf = (error: Error): string => ("code" in error ? String(error.code) : "UNKNOWN");
-
-const explainListen = (error: Error, host: string, port: number): LinkError => {
-  const code = codeOf(error);
-  const where = `${host}:${port}`;
-  const hints: Readonly<Record<string, string>> = {
-    EADDRINUSE: `${where} is in use by another process; choose another port, or 0 for any free one`,
-    EADDRNOTAVAIL: `${host} is not an address of this machine`,
-    EACCES: `this user may not open ${where}; ports below 1024 are reserved`,
-    ENOTFOUND: `${host} is not a known host name`,
-  };
-  return { code, message: `cannot listen: ${hints[code] ?? `${where}: ${error.message}`}` };
-};
-
 /** An open port. */
 export interface Listener {
   /** The actual port, also when 0 was asked for. */
@@ -342,78 +334,12 @@ const closeServer = async <E extends Endpoint>(
   await promise;
 };
 
-export interface ConnectOptions<E extends Endpoint> extends LinkOptions<E> {
-  /** How long to go on trying while nobody listens there yet; at least one attempt is made. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-}
-
-/** Failures that may pass when the other side starts later. */
-const PASSING_CODES: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ETIMEDOUT",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EAI_AGAIN",
-]);
-const RETRY_MS = 50;
+export type ConnectOptions<E extends Endpoint> = LinkOptions<E> & DialOptions;
 
 /** Connects, trying again while the other side is not there yet; the first resolved address only, as the original does. */
 export const connect = async <E extends Endpoint>(
   options: ConnectOptions<E>,
 ): Promise<Result<Link<E>, LinkError>> => {
-  const startMs = performance.now();
-  const where = `${options.host}:${options.port}`;
-  for (;;) {
-    const leftMs = options.timeoutMs - (performance.now() - startMs);
-    const attempt = await connectOnce(options, Math.max(leftMs, RETRY_MS));
-    if (attempt.ok) return ok(new Link(attempt.value, options));
-    const { code, message } = attempt.error;
-    const waitedMs = Math.round(performance.now() - startMs);
-    if (options.signal?.aborted) return err({ code: "ABORTED", message: `gave up connecting to ${where}` });
-    if (!PASSING_CODES.has(code)) return err({ code, message: `cannot connect to ${where}: ${message}` });
-    if (waitedMs + RETRY_MS > options.timeoutMs) {
-      const text = `cannot connect to ${where} (tried for ${waitedMs} ms): ${message}`;
-      return err({ code, message: text });
-    }
-    await Bun.sleep(RETRY_MS);
-  }
-};
-
-const connectOnce = <E extends Endpoint>(
-  options: ConnectOptions<E>,
-  timeoutMs: number,
-): Promise<Result<Socket, LinkError>> => {
-  const { promise, resolve } = Promise.withResolvers<Result<Socket, LinkError>>();
-  const socket = new Socket();
-  const settle = (result: Result<Socket, LinkError>): void => {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", onAbort);
-    socket.removeListener("error", onError);
-    socket.removeListener("connect", onConnect);
-    if (!result.ok) {
-      // A late error of a socket that was given up must not end the process.
-      socket.on("error", () => {});
-      socket.destroy();
-    }
-    resolve(result);
-  };
-  const onConnect = (): void => settle(ok(socket));
-  const onError = (error: Error): void => {
-    const code = codeOf(error);
-    const message = code === "ECONNREFUSED" ? "nobody listens there" : error.message;
-    settle(err({ code, message }));
-  };
-  const onAbort = (): void => settle(err({ code: "ABORTED", message: "aborted" }));
-  const timer = setTimeout(() => {
-    settle(err({ code: "ETIMEDOUT", message: "no answer" }));
-  }, timeoutMs);
-  options.signal?.addEventListener("abort", onAbort);
-  socket.once("error", onError);
-  socket.once("connect", onConnect);
-  // The original is IPv4 only; a literal IPv6 address is taken as it is.
-  socket.connect({ host: options.host, port: options.port, family: options.host.includes(":") ? 6 : 4 });
-  if (options.signal?.aborted) onAbort();
-  return promise;
+  const socket = await dialUntil(options);
+  return socket.ok ? ok(new Link(socket.value, options)) : socket;
 };

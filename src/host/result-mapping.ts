@@ -2,7 +2,13 @@
 import type { ShiftedClock } from "#host/action-mapping.ts";
 import { type Clock, fromAbsolute, toAbsolute } from "#host/clock.ts";
 import { fromUint64, toBody, toPayload, toUint64 } from "#host/wire-mapping.ts";
-import type { ActionResult, GpuState, Timing, WorkerModel, WorkerState } from "#serving/messages.ts";
+import type {
+  ActionResult,
+  GpuState,
+  Timing,
+  WorkerModel,
+  WorkerState,
+} from "#serving/messages.ts";
 import { ACTION_TYPE, type ActionKind } from "#serving/status.ts";
 import { assertNever } from "#stdx/assert.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
@@ -80,7 +86,11 @@ export const resultToWire = (
       return { ...common, name: "ErrorResult", fields };
     }
     case "load_model": {
-      const fields = { ...stamps, ...loadedToWire(result), timing: timingToWire(result.timing, options) };
+      const fields = {
+        ...stamps,
+        ...loadedToWire(result),
+        timing: timingToWire(result.timing, options),
+      };
       return { ...common, name: "LoadModelFromDiskResult", fields };
     }
     case "load_weights":
@@ -160,11 +170,23 @@ export const resultFromWire = (
       return ok({ ...stamps, kind: "error", action, status, message });
     }
     case "LoadModelFromDiskResult":
-      return ok({ ...stamps, ...loadedFromWire(frame.fields), timing: timingFromWire(frame.fields.timing, clock) });
+      return ok({
+        ...stamps,
+        ...loadedFromWire(frame.fields),
+        timing: timingFromWire(frame.fields.timing, clock),
+      });
     case "LoadWeightsResult":
-      return ok({ ...stamps, kind: "load_weights", timing: timingFromWire(frame.fields.timing, clock) });
+      return ok({
+        ...stamps,
+        kind: "load_weights",
+        timing: timingFromWire(frame.fields.timing, clock),
+      });
     case "EvictWeightsResult":
-      return ok({ ...stamps, kind: "evict_weights", timing: timingFromWire(frame.fields.timing, clock) });
+      return ok({
+        ...stamps,
+        kind: "evict_weights",
+        timing: timingFromWire(frame.fields.timing, clock),
+      });
     case "InferResult": {
       const { fields } = frame;
       return ok({
@@ -188,7 +210,9 @@ export const resultFromWire = (
   }
 };
 
-type FieldsNamed<N extends string> = (IncomingFrame<typeof RESULTS> & { readonly name: N })["fields"];
+type FieldsNamed<N extends string> = (IncomingFrame<typeof RESULTS> & {
+  readonly name: N;
+})["fields"];
 
 const loadedFromWire = (fields: FieldsNamed<"LoadModelFromDiskResult">) => ({
   kind: "load_model" as const,
@@ -202,7 +226,9 @@ const loadedFromWire = (fields: FieldsNamed<"LoadModelFromDiskResult">) => ({
   copies: fields.copiesCreated,
 });
 
-const stateFromWire = ({ workerMemoryInfo: info }: FieldsNamed<"GetWorkerStateResult">): WorkerState => ({
+const stateFromWire = ({
+  workerMemoryInfo: info,
+}: FieldsNamed<"GetWorkerStateResult">): WorkerState => ({
   pageSizeBytes: fromUint64(info.pageSize),
   hostIoPoolBytes: fromUint64(info.hostIoPoolSize),
   gpus: info.gpus.map((gpu) => ({

@@ -1,5 +1,5 @@
 /** Requests and responses as the roles know them, to and from messages of the client link; and payloads in bytes. */
-import { assert, assertNever } from "#stdx/assert.ts";
+
 import type {
   ClientRequest,
   ClientResponse,
@@ -9,6 +9,7 @@ import type {
   RequestHeader,
   ResponseHeader,
 } from "#serving/messages.ts";
+import { assert, assertNever } from "#stdx/assert.ts";
 import type { IncomingFrame, OutgoingFrame, REQUESTS, RESPONSES } from "#wire/messages.ts";
 
 // ---- Payloads ----
@@ -119,7 +120,14 @@ const toRequest = (frame: IncomingFrame<typeof REQUESTS>): ClientRequest => {
   switch (frame.name) {
     case "ModelInferenceReq": {
       const { modelId, batchSize, sloFactor } = frame.fields;
-      return { ...header, kind: "infer", modelId, batchSize, sloFactor, input: toPayload(frame.body) };
+      return {
+        ...header,
+        kind: "infer",
+        modelId,
+        batchSize,
+        sloFactor,
+        input: toPayload(frame.body),
+      };
     }
     case "LoadModelFromDiskReq": {
       const { remotePath, noOfCopies } = frame.fields;
@@ -203,7 +211,14 @@ const toResponse = (frame: IncomingFrame<typeof RESPONSES>): ClientResponse => {
     case "LoadModelFromDiskRsp": {
       // The original leaves these uninitialised in failed responses.
       if (status !== 0) {
-        return { ...header, kind: "load_model", modelId: 0, inputBytes: 0, outputBytes: 0, copies: 0 };
+        return {
+          ...header,
+          kind: "load_model",
+          modelId: 0,
+          inputBytes: 0,
+          outputBytes: 0,
+          copies: 0,
+        };
       }
       const { modelId, inputSize, outputSize, copiesCreated } = frame.fields;
       const sizes = { inputBytes: fromUint64(inputSize), outputBytes: fromUint64(outputSize) };

@@ -20,7 +20,8 @@ export class MinWindow {
       this.#head = (this.#head + 1) % WINDOW_SAMPLES;
       this.#count--;
     }
-    while (this.#count > 0 && (this.#values[this.#at(this.#count - 1)] ?? 0n) >= value) this.#count--;
+    while (this.#count > 0 && (this.#values[this.#at(this.#count - 1)] ?? 0n) >= value)
+      this.#count--;
     const slot = this.#at(this.#count);
     this.#values[slot] = value;
     this.#ordinals[slot] = this.#samples;

@@ -30,28 +30,10 @@ const WIRE_TYPES: Readonly<Record<ScalarType, WireType>> = {
   string: WireType.LengthDelimited,
 };
 
-const readScalar = (reader: BinaryReader, type: ScalarType): Scalar => {
-  switch (type) {
-    case "int32":
-      return reader.int32();
-    case "uint32":
-      return reader.uint32();
-    case "uint64":
-      return BigInt(reader.uint64());
-    case "fixed64":
-      return BigInt(reader.fixed64());
-    case "float":
-      return reader.float();
-    case "string":
-      return reader.string();
-  }
-};
-
-const endOfLength = (reader: BinaryReader, limit: number): number => {
-  const length = reader.uint32();
-  const end = reader.pos + length;
-  if (end > limit) throw new RangeError(`a length of ${length} bytes runs past its message`);
-  return end;
+const emptyDraft = (of: Schema): Draft => {
+  const draft: Draft = {};
+  for (const field of of.ordered) if (field.presence === "repeated") draft[field.key] = [];
+  return draft;
 };
 
 /** Where a message is being read to, and how deep it is nested. */
@@ -60,64 +42,87 @@ interface Extent {
   readonly depth: number;
 }
 
-const readField = (reader: BinaryReader, field: NamedField, extent: Extent, draft: Draft): void => {
-  const type = field.type;
-  let value: Value;
-  if (typeof type === "string") {
-    value = readScalar(reader, type);
-  } else {
-    const end = endOfLength(reader, extent.end);
-    // A repeated occurrence of a singular message merges into the first, as proto2 demands.
-    const earlier = field.presence === "repeated" ? undefined : (draft[field.key] as Draft | undefined);
-    value = readMessage(reader, type, { end, depth: extent.depth + 1 }, earlier);
+/** Reads one header; its methods throw on malformed bytes. */
+class MessageReader {
+  readonly #reader: BinaryReader;
+
+  constructor(bytes: Uint8Array) {
+    this.#reader = new BinaryReader(bytes);
   }
-  if (field.presence === "repeated") (draft[field.key] as Value[]).push(value);
-  else draft[field.key] = value;
-};
 
-const readPacked = (reader: BinaryReader, field: NamedField, extent: Extent, draft: Draft): void => {
-  const end = endOfLength(reader, extent.end);
-  const values = draft[field.key] as Value[];
-  while (reader.pos < end) values.push(readScalar(reader, field.type as ScalarType));
-  if (reader.pos !== end) throw new RangeError("a packed field ends inside a value");
-};
+  readMessage(of: Schema, extent: Extent, draft = emptyDraft(of)): Draft {
+    const reader = this.#reader;
+    if (extent.depth > DEPTH_MAX) throw new RangeError("messages are nested too deep");
+    while (reader.pos < extent.end) {
+      const [number, wireType] = reader.tag();
+      const field = of.byNumber[number];
+      if (field === undefined || !this.#readField(field, wireType, { extent, draft })) {
+        reader.skip(wireType, number);
+      }
+    }
+    if (reader.pos !== extent.end) throw new RangeError(`${of.name} ends inside a field`);
+    return draft;
+  }
 
-const emptyDraft = (of: Schema): Draft => {
-  const draft: Draft = {};
-  for (const field of of.ordered) if (field.presence === "repeated") draft[field.key] = [];
-  return draft;
-};
-
-const readMessage = (
-  reader: BinaryReader,
-  of: Schema,
-  extent: Extent,
-  earlier?: Draft,
-): Draft => {
-  if (extent.depth > DEPTH_MAX) throw new RangeError("messages are nested too deep");
-  const draft = earlier ?? emptyDraft(of);
-  while (reader.pos < extent.end) {
-    const [number, wireType] = reader.tag();
-    const field = of.byNumber[number];
-    const type = field?.type;
-    if (field === undefined || type === undefined) {
-      reader.skip(wireType, number);
-    } else if (wireType === (typeof type === "string" ? WIRE_TYPES[type] : WireType.LengthDelimited)) {
-      readField(reader, field, extent, draft);
-    } else if (
-      wireType === WireType.LengthDelimited &&
-      field.presence === "repeated" &&
-      typeof type === "string"
-    ) {
-      readPacked(reader, field, extent, draft);
+  /** False when the wire type is not the field's: it then counts as unknown, as in the original's parser. */
+  #readField(
+    field: NamedField,
+    wireType: WireType,
+    { extent, draft }: { readonly extent: Extent; readonly draft: Draft },
+  ): boolean {
+    const { key, type, presence } = field;
+    const isRepeated = presence === "repeated";
+    if (typeof type !== "string") {
+      if (wireType !== WireType.LengthDelimited) return false;
+      // A second occurrence of a singular message merges into the first, as proto2 demands.
+      const earlier = isRepeated ? undefined : (draft[key] as Draft | undefined);
+      const inner = { end: this.#endOfLength(extent.end), depth: extent.depth + 1 };
+      const value = this.readMessage(type, inner, earlier);
+      if (isRepeated) (draft[key] as Value[]).push(value);
+      else draft[key] = value;
+    } else if (wireType === WIRE_TYPES[type]) {
+      const value = this.#readScalar(type);
+      if (isRepeated) (draft[key] as Value[]).push(value);
+      else draft[key] = value;
+    } else if (isRepeated && wireType === WireType.LengthDelimited) {
+      this.#readPacked(type, extent, draft[key] as Value[]);
     } else {
-      // A known number with another wire type counts as unknown, as in the original's parser.
-      reader.skip(wireType, number);
+      return false;
+    }
+    return true;
+  }
+
+  #readPacked(type: ScalarType, extent: Extent, values: Value[]): void {
+    const end = this.#endOfLength(extent.end);
+    while (this.#reader.pos < end) values.push(this.#readScalar(type));
+    if (this.#reader.pos !== end) throw new RangeError("a packed field ends inside a value");
+  }
+
+  #endOfLength(limit: number): number {
+    const length = this.#reader.uint32();
+    const end = this.#reader.pos + length;
+    if (end > limit) throw new RangeError(`a length of ${length} bytes runs past its message`);
+    return end;
+  }
+
+  #readScalar(type: ScalarType): Scalar {
+    const reader = this.#reader;
+    switch (type) {
+      case "int32":
+        return reader.int32();
+      case "uint32":
+        return reader.uint32();
+      case "uint64":
+        return BigInt(reader.uint64());
+      case "fixed64":
+        return BigInt(reader.fixed64());
+      case "float":
+        return reader.float();
+      case "string":
+        return reader.string();
     }
   }
-  if (reader.pos !== extent.end) throw new RangeError(`${of.name} ends inside a field`);
-  return draft;
-};
+}
 
 const assertComplete = (of: Schema, draft: Draft, path: string): void => {
   for (const field of of.ordered) {
@@ -138,7 +143,7 @@ export const decodeFields = <S extends Schema>(
   bytes: Uint8Array,
 ): Result<FieldsOf<S>, HeaderError> => {
   try {
-    const draft = readMessage(new BinaryReader(bytes), of, { end: bytes.length, depth: 0 });
+    const draft = new MessageReader(bytes).readMessage(of, { end: bytes.length, depth: 0 });
     assertComplete(of, draft, of.name);
     return ok(draft as FieldsOf<S>);
   } catch (error) {
@@ -158,10 +163,10 @@ const writeScalar = (writer: BinaryWriter, type: ScalarType, value: Scalar): voi
       writer.uint32(value as number);
       return;
     case "uint64":
-      writer.uint64(value as bigint);
+      writer.uint64(value);
       return;
     case "fixed64":
-      writer.fixed64(value as bigint);
+      writer.fixed64(value);
       return;
     case "float":
       writer.float(value as number);
@@ -205,7 +210,7 @@ export const writeFields = <S extends Schema>(
   writer: BinaryWriter,
   of: S,
   fields: FieldsOf<S>,
-): void => writeMessage(writer, of, fields as unknown as Draft);
+): void => writeMessage(writer, of, fields);
 
 /** The bytes of one message; see `writeFields`. */
 export const encodeFields = <S extends Schema>(of: S, fields: FieldsOf<S>): Uint8Array => {

@@ -108,7 +108,7 @@ export class FrameDecoder<M extends MessageSet> {
       if (bytes === null) return null;
       const decoded = decodeFields(preHeader.type.schema, bytes);
       if (!decoded.ok) return this.#fail(decoded.error);
-      this.#fields = decoded.value as IncomingFrame<M>["fields"];
+      this.#fields = decoded.value;
     }
     const body = this.#takeBody(preHeader.bodyBytes);
     if (body === null) return null;

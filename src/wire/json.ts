@@ -42,7 +42,10 @@ const fromJsonValue = (field: NamedField, value: unknown): unknown => {
     assert(typeof value === "string", `${field.jsonKey} must be a string`);
     return value;
   }
-  assert(typeof value === "number" || typeof value === "string", `${field.jsonKey} must be a number`);
+  assert(
+    typeof value === "number" || typeof value === "string",
+    `${field.jsonKey} must be a number`,
+  );
   return type === "uint64" || type === "fixed64" ? BigInt(value) : Number(value);
 };
 

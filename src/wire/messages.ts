@@ -84,7 +84,7 @@ export const ModelInferenceReq = schema("ModelInferenceReq", {
   sloFactor: required(4, "float"),
 });
 
-export const LoadModelFromDiskReq = schema("LoadModelFromDiskReq", {
+const LoadModelFromDiskReq = schema("LoadModelFromDiskReq", {
   header: required(1, RequestHeader),
   /** A path prefix that is valid on the workers. */
   remotePath: required(2, "string"),
@@ -100,20 +100,20 @@ export const LsReq = schema("LSReq", { header: required(1, RequestHeader) });
 
 // ---- Controller to client ----
 
-export const ModelUploadRsp = schema("ModelUploadRsp", {
+const ModelUploadRsp = schema("ModelUploadRsp", {
   header: required(1, ResponseHeader),
   modelId: required(2, "uint32"),
   inputSize: required(3, "uint64"),
   outputSize: required(4, "uint64"),
 });
 
-export const ModelInferenceRsp = schema("ModelInferenceRsp", {
+const ModelInferenceRsp = schema("ModelInferenceRsp", {
   header: required(1, ResponseHeader),
   modelId: required(2, "uint32"),
   batchSize: required(3, "uint32"),
 });
 
-export const LoadModelFromDiskRsp = schema("LoadModelFromDiskRsp", {
+const LoadModelFromDiskRsp = schema("LoadModelFromDiskRsp", {
   header: required(1, ResponseHeader),
   /** First of `copiesCreated` consecutive ids; this and the rest are garbage on failure. */
   modelId: required(2, "uint32"),
@@ -122,7 +122,7 @@ export const LoadModelFromDiskRsp = schema("LoadModelFromDiskRsp", {
   copiesCreated: required(5, "int32"),
 });
 
-export const EvictRsp = schema("EvictRsp", { header: required(1, ResponseHeader) });
+const EvictRsp = schema("EvictRsp", { header: required(1, ResponseHeader) });
 
 export const LsRsp = schema("LSRsp", {
   header: required(1, ResponseHeader),
@@ -132,7 +132,7 @@ export const LsRsp = schema("LSRsp", {
 
 // ---- Controller to worker; `earliest` and `latest` are ns since the Unix epoch on the controller's clock ----
 
-export const LoadModelFromDiskAction = schema("LoadModelFromDiskAction", {
+const LoadModelFromDiskAction = schema("LoadModelFromDiskAction", {
   actionId: required(1, "int32"),
   modelId: required(2, "int32"),
   modelPath: required(3, "string"),
@@ -144,7 +144,7 @@ export const LoadModelFromDiskAction = schema("LoadModelFromDiskAction", {
   maxExecDuration: required(8, "uint64"),
 });
 
-export const LoadWeightsAction = schema("LoadWeightsAction", {
+const LoadWeightsAction = schema("LoadWeightsAction", {
   actionId: required(1, "int32"),
   modelId: required(2, "int32"),
   gpuId: required(3, "uint32"),
@@ -154,7 +154,7 @@ export const LoadWeightsAction = schema("LoadWeightsAction", {
   expectedDuration: required(6, "uint64"),
 });
 
-export const EvictWeightsAction = schema("EvictWeightsAction", {
+const EvictWeightsAction = schema("EvictWeightsAction", {
   actionId: required(1, "int32"),
   modelId: required(2, "int32"),
   gpuId: required(3, "uint32"),
@@ -177,7 +177,7 @@ export const InferAction = schema("InferAction", {
 
 export const ClearCacheAction = schema("ClearCacheAction", { actionId: required(1, "int32") });
 
-export const GetWorkerStateAction = schema("GetWorkerStateAction", {
+const GetWorkerStateAction = schema("GetWorkerStateAction", {
   actionId: required(1, "int32"),
 });
 
@@ -208,21 +208,21 @@ export const LoadModelFromDiskResult = schema("LoadModelFromDiskResult", {
   resultSent: required(12, "fixed64"),
 });
 
-export const LoadWeightsResult = schema("LoadWeightsResult", {
+const LoadWeightsResult = schema("LoadWeightsResult", {
   actionId: required(1, "int32"),
   timing: required(2, Timing),
   actionReceived: required(3, "fixed64"),
   resultSent: required(4, "fixed64"),
 });
 
-export const EvictWeightsResult = schema("EvictWeightsResult", {
+const EvictWeightsResult = schema("EvictWeightsResult", {
   actionId: required(1, "int32"),
   timing: required(2, Timing),
   actionReceived: required(3, "fixed64"),
   resultSent: required(4, "fixed64"),
 });
 
-export const InferResult = schema("InferResult", {
+const InferResult = schema("InferResult", {
   actionId: required(1, "int32"),
   copyInputTiming: required(2, Timing),
   execTiming: required(3, Timing),
@@ -244,7 +244,7 @@ export const ClearCacheResult = schema("ClearCacheResult", {
 });
 
 /** Its times are varints, unlike those of the other results. */
-export const GetWorkerStateResult = schema("GetWorkerStateResult", {
+const GetWorkerStateResult = schema("GetWorkerStateResult", {
   actionId: required(1, "int32"),
   workerMemoryInfo: required(2, WorkerMemoryInfo),
   actionReceived: required(3, "uint64"),

@@ -2,7 +2,7 @@
 import { assert } from "#stdx/assert.ts";
 
 export type ScalarType = "int32" | "uint32" | "uint64" | "fixed64" | "float" | "string";
-export type Presence = "required" | "optional" | "repeated";
+type Presence = "required" | "optional" | "repeated";
 
 /** One row of a message table; `type` is a scalar or the schema of an embedded message. */
 export interface Field<
@@ -32,7 +32,11 @@ export interface Schema<N extends string = string, F extends FieldTable = FieldT
   readonly byNumber: readonly (NamedField | undefined)[];
 }
 
-type ScalarValue<T> = T extends "uint64" | "fixed64" ? bigint : T extends "string" ? string : number;
+type ScalarValue<T> = T extends "uint64" | "fixed64"
+  ? bigint
+  : T extends "string"
+    ? string
+    : number;
 type Value<T> = T extends ScalarType ? ScalarValue<T> : T extends Schema ? FieldsOf<T> : never;
 type KeysWith<F extends FieldTable, P extends Presence> = {
   [K in keyof F]: F[K]["presence"] extends P ? K : never;

@@ -118,14 +118,17 @@ test.each<AlarmMode>(["coarse", "precise"])("%s: disarmed, nothing is pending", 
   expect(dueAt).toEqual([]);
 });
 
-test.each<AlarmMode>(["coarse", "precise"])("%s: an instant in the past is due in the next turn", (mode) => {
-  const { alarm, timers, dueAt, at, setNow } = setUp(mode);
-  setNow(30);
-  alarm.arm(at(10));
-  expect(dueAt).toEqual([]);
-  timers.fire();
-  expect(dueAt).toEqual([at(30)]);
-});
+test.each<AlarmMode>(["coarse", "precise"])(
+  "%s: an instant in the past is due in the next turn",
+  (mode) => {
+    const { alarm, timers, dueAt, at, setNow } = setUp(mode);
+    setNow(30);
+    alarm.arm(at(10));
+    expect(dueAt).toEqual([]);
+    timers.fire();
+    expect(dueAt).toEqual([at(30)]);
+  },
+);
 
 test("arming for the same instant again leaves the pending timer alone", () => {
   const { alarm, timers, at } = setUp("coarse");

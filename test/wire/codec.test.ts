@@ -22,7 +22,8 @@ import {
 } from "#wire/messages.ts";
 import type { FieldsOf, NamedField, Schema } from "#wire/schema.ts";
 
-const hex = (text: string): Uint8Array => Uint8Array.fromHex(text.replaceAll(" ", ""));
+const joined = (text: string): string => text.replaceAll(" ", "");
+const hex = (text: string): Uint8Array => Uint8Array.fromHex(joined(text));
 const encoded = <S extends Schema>(of: S, fields: FieldsOf<S>): string =>
   encodeFields(of, fields).toHex();
 const decoded = <S extends Schema>(of: S, bytes: Uint8Array): FieldsOf<S> => {
@@ -44,7 +45,7 @@ const inferAction: FieldsOf<typeof InferAction> = {
 
 test("required fields are written even when 0, and 2^64 − 1 keeps every bit", () => {
   expect(encoded(InferAction, inferAction)).toBe(
-    ["0800", "1000", "1800", "210000000000000000", "29ffffffffffffffff", "3000", "3800"].join(""),
+    joined("0800 1000 1800 210000000000000000 29ffffffffffffffff 3000 3800"),
   );
   expect(decoded(InferAction, encodeFields(InferAction, inferAction))).toEqual(inferAction);
 });
@@ -52,7 +53,7 @@ test("required fields are written even when 0, and 2^64 − 1 keeps every bit", 
 test("repeats are written one tag per element and read packed, unpacked or mixed", () => {
   const action = { ...inferAction, inputSizes: [0, 300, 1] };
   // Tag 0x40 = field 8, varint; 300 = 0xac 0x02.
-  expect(encoded(InferAction, action)).toEndWith("4000" + "40ac02" + "4001");
+  expect(encoded(InferAction, action)).toEndWith(joined("4000 40ac02 4001"));
   const head = encodeFields(InferAction, inferAction).toHex();
   expect(decoded(InferAction, hex(`${head} 42 04 00 ac02 01`))).toEqual(action);
   expect(decoded(InferAction, hex(`${head} 4000 42 03 ac02 01`))).toEqual(action);
@@ -60,25 +61,40 @@ test("repeats are written one tag per element and read packed, unpacked or mixed
 });
 
 test("negative int32 take ten bytes, floats four, strings are UTF-8", () => {
-  const error = { actionId: -1, actionType: 2, status: 81, message: "zu spät", actionReceived: 1n, resultSent: 2n };
+  const error = {
+    actionId: -1,
+    actionType: 2,
+    status: 81,
+    message: "zu spät",
+    actionReceived: 1n,
+    resultSent: 2n,
+  };
   expect(encoded(ErrorResult, error)).toBe(
-    "08ffffffffffffffffff01" + "1002" + "1851" + "22087a75207370c3a474" + "290100000000000000" + "310200000000000000",
+    joined(
+      "08ffffffffffffffffff01 1002 1851 22087a75207370c3a474 290100000000000000 310200000000000000",
+    ),
   );
   expect(decoded(ErrorResult, encodeFields(ErrorResult, error))).toEqual(error);
   const request = { header: {}, modelId: 2 ** 32 - 1, batchSize: 1, sloFactor: 0.5 };
   // 0.5 is 0x3f000000.
-  expect(encoded(ModelInferenceReq, request)).toBe("0a00" + "10ffffffff0f" + "1801" + "250000003f");
+  expect(encoded(ModelInferenceReq, request)).toBe(joined("0a00 10ffffffff0f 1801 250000003f"));
   expect(decoded(ModelInferenceReq, encodeFields(ModelInferenceReq, request))).toEqual(request);
 });
 
 test("two results have varint times where all others have fixed ones", () => {
   const result = { actionId: 3, actionReceived: 0n, resultSent: 2n ** 63n };
-  expect(encoded(ClearCacheResult, result)).toBe("0803" + "1000" + "1880808080808080808001");
+  expect(encoded(ClearCacheResult, result)).toBe(joined("0803 1000 1880808080808080808001"));
 });
 
 test("the upload request has no field 2", () => {
-  const request = { header: { userId: 1, userRequestId: 2 }, batchsize: 1, soLen: 2n, clockworkLen: 3n, paramsLen: 4n };
-  expect(encoded(ModelUploadReq, request)).toBe("0a0408011002" + "1801" + "2002" + "2803" + "3004");
+  const request = {
+    header: { userId: 1, userRequestId: 2 },
+    batchsize: 1,
+    soLen: 2n,
+    clockworkLen: 3n,
+    paramsLen: 4n,
+  };
+  expect(encoded(ModelUploadReq, request)).toBe(joined("0a0408011002 1801 2002 2803 3004"));
 });
 
 test("an absent optional field stays absent, one that is 0 stays present", () => {
@@ -138,7 +154,8 @@ test.each([
 ])("%s is a malformed header", (_, bytes) => {
   const result = decodeFields(LoadModelFromDiskResult, hex(bytes));
   expect(result).toMatchObject({ ok: false, error: { kind: "malformed_header" } });
-  if (!result.ok) expect(result.error.message).toStartWith("LoadModelFromDiskResult cannot be read: ");
+  if (!result.ok)
+    expect(result.error.message).toStartWith("LoadModelFromDiskResult cannot be read: ");
 });
 
 test("an embedded message may not reach past its parent", () => {

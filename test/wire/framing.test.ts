@@ -32,12 +32,21 @@ const readAll = (
 };
 
 test("the pre-header is six little-endian integers", () => {
-  const frame = { name: "ClearCacheAction", messageId: 7n, fields: { actionId: 300 }, body: [] } as const;
+  const frame = {
+    name: "ClearCacheAction",
+    messageId: 7n,
+    fields: { actionId: 300 },
+    body: [],
+  } as const;
   const head = encodeHead(ACTIONS, frame, { sendTimeNs: 2n ** 64n - 2n, localDeltaNs: NO_DELTA });
   expect(head.toHex()).toBe(
     [
-      ...["0300000000000000", "0000000000000000", "0500000000000000", "0700000000000000"],
-      ...["feffffffffffffff", "ffffffffffffff7f"],
+      "0300000000000000",
+      "0000000000000000",
+      "0500000000000000",
+      "0700000000000000",
+      "feffffffffffffff",
+      "ffffffffffffff7f",
       "08ac02",
     ].join(""),
   );
@@ -47,7 +56,12 @@ test("frames come out the same whatever the chunks, with the body as memory of i
   const frames = [infer(0, 0), infer(1, 1), infer(2, 70_000), infer(3, 0), infer(4, 2_500_000)];
   const stream = Buffer.concat(frames.map(toBytes));
   const rng = Rng.of(1, "chunks");
-  const sizes = [() => stream.length, () => 7, () => 1 + rng.below(100_000), () => PRE_HEADER_BYTES];
+  const sizes = [
+    () => stream.length,
+    () => 7,
+    () => 1 + rng.below(100_000),
+    () => PRE_HEADER_BYTES,
+  ];
   for (const nextSize of sizes) {
     const decoder = new FrameDecoder(REQUESTS);
     const seen: ReceivedFrame<typeof REQUESTS>[] = [];
@@ -59,9 +73,9 @@ test("frames come out the same whatever the chunks, with the body as memory of i
       chunk.fill(0xee);
     }
     expect(decoder.isAtBoundary).toBe(true);
-    expect(seen.map(({ frame }) => ({ ...frame, body: frame.body.length === 0 ? [] : [frame.body] }))).toEqual(
-      frames as never,
-    );
+    expect(
+      seen.map(({ frame }) => ({ ...frame, body: frame.body.length === 0 ? [] : [frame.body] })),
+    ).toEqual(frames as never);
     expect(seen.every((each) => each.sendTimeNs === stamps.sendTimeNs)).toBe(true);
     expect(seen.every((each) => each.localDeltaNs === -42n)).toBe(true);
   }
@@ -118,7 +132,14 @@ test("after an error nothing more is read, whatever follows", () => {
 });
 
 test("a message that does not belong in this direction cannot be sent", () => {
-  expect(() => encodeHead(ACTIONS, infer(1, 0) as never, stamps)).toThrow("does not travel in this direction");
-  const withBody = { name: "LSReq", messageId: 0n, fields: { header: {} }, body: [new Uint8Array(1)] } as const;
+  expect(() => encodeHead(ACTIONS, infer(1, 0) as never, stamps)).toThrow(
+    "does not travel in this direction",
+  );
+  const withBody = {
+    name: "LSReq",
+    messageId: 0n,
+    fields: { header: {} },
+    body: [new Uint8Array(1)],
+  } as const;
   expect(() => encodeHead(REQUESTS, withBody, stamps)).toThrow("takes no body");
 });

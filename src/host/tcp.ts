@@ -1,0 +1,105 @@
+/** Opens one TCP connection, and says in plain words why a port could not be opened or reached. */
+import { Socket } from "node:net";
+import { err, ok, type Result } from "#stdx/result.ts";
+
+/** Why a port could not be opened or reached; `message` says what to do about it. */
+export interface LinkError {
+  readonly code: string;
+  readonly message: string;
+}
+
+const codeOf = (error: Error): string => ("code" in error ? String(error.code) : "UNKNOWN");
+
+/** The error of a port that could not be opened. */
+export const explainListen = (error: Error, host: string, port: number): LinkError => {
+  const code = codeOf(error);
+  const where = `${host}:${port}`;
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${where} is in use by another process; choose another port, or 0 for any free one`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine`,
+    EACCES: `this user may not open ${where}; ports below 1024 are reserved`,
+    ENOTFOUND: `${host} is not a known host name`,
+  };
+  return { code, message: `cannot listen: ${hints[code] ?? `${where}: ${error.message}`}` };
+};
+
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  /** How long to go on trying while nobody listens there yet; at least one attempt is made. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Failures that may pass when the other side starts later. */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+]);
+const RETRY_MS = 50;
+
+const DIAL_HINTS: Readonly<Record<string, string>> = {
+  // Bun reports hosts that cannot be reached under this code too.
+  ECONNREFUSED: "nobody listens there, or the host cannot be reached",
+  ENOTFOUND: "no such host name",
+};
+
+/** Connects, trying again while nobody listens; the socket is then the caller's, and reads nothing before it is asked to. */
+export const dialUntil = async (options: DialOptions): Promise<Result<Socket, LinkError>> => {
+  const { timeoutMs } = options;
+  const startMs = performance.now();
+  const where = `${options.host}:${options.port}`;
+  for (;;) {
+    const leftMs = timeoutMs - (performance.now() - startMs);
+    const attempt = await dial(options, Math.max(leftMs, RETRY_MS));
+    if (attempt.ok) return attempt;
+    const { code, message } = attempt.error;
+    const waitedMs = Math.round(performance.now() - startMs);
+    if (code === "ABORTED") return err({ code, message: `gave up connecting to ${where}` });
+    if (!PASSING_CODES.has(code)) {
+      return err({ code, message: `cannot connect to ${where}: ${message}` });
+    }
+    if (waitedMs + RETRY_MS > timeoutMs) {
+      const text = `cannot connect to ${where} (tried for ${waitedMs} ms): ${message}`;
+      return err({ code, message: text });
+    }
+    await Bun.sleep(RETRY_MS);
+  }
+};
+
+const dial = (options: DialOptions, timeoutMs: number): Promise<Result<Socket, LinkError>> => {
+  const { host, port, signal } = options;
+  const { promise, resolve } = Promise.withResolvers<Result<Socket, LinkError>>();
+  const socket = new Socket();
+  const settle = (result: Result<Socket, LinkError>): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    socket.removeListener("error", onError);
+    socket.removeListener("connect", onConnect);
+    if (!result.ok) {
+      // A late error of a socket that was given up must not end the process.
+      socket.on("error", () => {});
+      socket.destroy();
+    }
+    resolve(result);
+  };
+  const onConnect = (): void => settle(ok(socket));
+  const onError = (error: Error): void => {
+    const code = codeOf(error);
+    settle(err({ code, message: DIAL_HINTS[code] ?? error.message }));
+  };
+  const onAbort = (): void => settle(err({ code: "ABORTED", message: "aborted" }));
+  const onTimeout = (): void => settle(err({ code: "ETIMEDOUT", message: "no answer" }));
+  const timer = setTimeout(onTimeout, timeoutMs);
+  signal?.addEventListener("abort", onAbort);
+  socket.once("error", onError);
+  socket.once("connect", onConnect);
+  // The original is IPv4 only; a literal IPv6 address is taken as it is.
+  socket.connect({ host, port, family: host.includes(":") ? 6 : 4 });
+  if (signal?.aborted) onAbort();
+  return promise;
+};
