@@ -92,6 +92,3 @@ export const findOwned = (ownership: Ownership): readonly TableEntry[] => {
       (descendants.has(pid) || carriesMarker(pid, marker)),
   );
 };
-
-/** The kernel's start time of a living process, in ticks; null when there is none with this pid. */
-export const startTicksOf = (pid: number): number | null => readEntry(pid)?.startTicks ?? null;

@@ -125,11 +125,12 @@ export class SupervisedProcess {
     const durationMs = performance.now() - startMs;
     await Promise.race([outputs, delay(OUTPUT_LIMIT_MS)]);
     this.#inputOpen = false;
+    const signal = this.#child.signalCode;
     this.#emit({
       event: "exited",
       name: this.name,
       exit_code: this.#child.exitCode,
-      signal: this.#child.signalCode,
+      signal: signal === null ? null : String(signal),
       duration_ms: durationMs,
     });
     // A forked child may go on writing; the file stays open for it.

@@ -1,5 +1,249 @@
-/** The `experiment` command. */
-import type { Command } from "commander";
+/** The `experiment` command, the main job: from an experiment file to its report. */
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { buildReport, exitCodeOf } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
+import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
+import { takeInterrupts } from "#cli/interrupts.ts";
+import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
+import { ProgressView } from "#cli/progress.ts";
+import { findResultsFolder } from "#cli/results-lookup.ts";
+import { showPlan } from "#cli/show-plan.ts";
+import { startClock, toAbsolute } from "#host/clock.ts";
+import { readCodeFacts } from "#host/host-facts.ts";
+import { openLocalHost } from "#remote/local.ts";
+import type { RoleProgram } from "#runner/role-commands.ts";
+import {
+  createResultsFolder,
+  openResultsFolder,
+  type ResultsFolder,
+} from "#runner/results-folder.ts";
+import { resumeRefusals } from "#runner/resume.ts";
+import { type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts";
 
-export const registerExperimentCommand = (_program: Command, _context: CliContext): void => {};
+/** How long the supervisor on this machine outlives the runner, and how long SIGTERM has before SIGKILL. */
+const LOCAL_LEASE_MS = 2000;
+const LOCAL_GRACE_MS = 1000;
+
+interface ExperimentFlags {
+  readonly on: string;
+  readonly set: readonly string[];
+  readonly seed?: string;
+  readonly plan?: true;
+  readonly resume?: string;
+  readonly results?: string;
+  /** False with `--no-report`. */
+  readonly report: boolean;
+}
+
+const parseTarget = (target: string): string => {
+  if (target === "local") return target;
+  const kind = target.split(":")[0] ?? "";
+  const known = kind === "ssh" || kind === "sim";
+  throw new InvalidArgumentError(
+    known
+      ? `The target "${kind}" is not available yet; "local" is.`
+      : 'There is no such target; "local" is one.',
+  );
+};
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [
+  ...previous,
+  value,
+];
+
+const presentEnv = (env: CliContext["env"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+
+const rolesOf = (context: CliContext): RoleProgram => ({
+  command: [process.execPath, join(context.root, "src/cli/main.ts"), "clockwork"],
+  cwd: context.root,
+});
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+interface Job {
+  readonly context: CliContext;
+  readonly flags: ExperimentFlags;
+  readonly file: string;
+  readonly loaded: LoadedExperiment;
+  readonly results: ResultsFolder;
+  readonly revision: string;
+}
+
+const openForResume = async (
+  context: CliContext,
+  flags: ExperimentFlags,
+  id: string,
+): Promise<ResultsFolder> => {
+  const opened = await openResultsFolder(findResultsFolder(context, flags.results, id));
+  if (!opened.ok) throw new UserError(EXIT.BAD_INPUT, opened.error);
+  return opened.value;
+};
+
+/** The experiment as it was started, unless the command line says otherwise. */
+const recordedFlags = (
+  flags: ExperimentFlags,
+  resumed: ResultsFolder | null,
+): Pick<ExperimentFlags, "set" | "seed"> => {
+  if (resumed === null || flags.set.length > 0 || flags.seed !== undefined) return flags;
+  return {
+    set: resumed.manifest.experiment.overrides.map(({ path, value }) => `${path}=${value}`),
+  };
+};
+
+const refuseResume = (results: ResultsFolder, refusals: readonly string[]): never => {
+  const lines = refusals.map((refusal) => `  ${refusal}`).join("\n");
+  throw new UserError(
+    EXIT.USAGE,
+    `${results.folder} cannot be resumed, because the experiment is not the same:\n${lines}\nrun it without --resume to start anew`,
+  );
+};
+
+const prepare = async (context: CliContext, file: string, flags: ExperimentFlags): Promise<Job> => {
+  const resumed =
+    flags.resume === undefined ? null : await openForResume(context, flags, flags.resume);
+  const loaded = await loadExperiment(context, file, recordedFlags(flags, resumed));
+  const clock = startClock();
+  const code = readCodeFacts(context.root);
+  const { git_revision, git_dirty } = code.escapement;
+  const revision =
+    git_revision === null ? "" : `${git_revision}${git_dirty ? " with changes" : ""}`;
+  if (resumed !== null) {
+    const refusals = await resumeRefusals(loaded, resumed);
+    if (refusals.length > 0) refuseResume(resumed, refusals);
+    if (resumed.manifest.escapement.git_revision !== git_revision) {
+      say(
+        `note: the results were begun with revision ${resumed.manifest.escapement.git_revision ?? "unknown"}, this is ${git_revision ?? "unknown"}`,
+      );
+    }
+    return { context, flags, file, loaded, results: resumed, revision };
+  }
+  const created = await createResultsFolder({
+    experiment: loaded,
+    root:
+      flags.results === undefined
+        ? join(context.root, "results")
+        : resolve(context.cwd, flags.results),
+    target: flags.on,
+    code,
+    nowNs: toAbsolute(clock, clock.now()),
+    random: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+  });
+  if (!created.ok) throw new UserError(EXIT.FAILED, created.error);
+  return { context, flags, file, loaded, results: created.value, revision };
+};
+
+const execute = async ({ context, loaded, results, revision }: Job): Promise<ExperimentOutcome> => {
+  const clock = startClock();
+  const { stdout } = process;
+  // Whoever read our output went away; the experiment goes on.
+  stdout.on("error", () => undefined);
+  const view = new ProgressView({
+    write: (text) => void stdout.write(text),
+    isTerminal: stdout.isTTY,
+    columns: () => stdout.columns,
+    now: () => performance.now(),
+  });
+  using interrupts = takeInterrupts((text) => view.say(text));
+  view.start();
+  try {
+    return await runExperiment({
+      results,
+      runs: loaded.plan.runs,
+      program: rolesOf(context),
+      revision,
+      openHost: (options) =>
+        openLocalHost({
+          ...options,
+          env: presentEnv(context.env),
+          leaseMs: LOCAL_LEASE_MS,
+          graceMs: LOCAL_GRACE_MS,
+        }),
+      observe: view.observe,
+      now: () => toAbsolute(clock, clock.now()),
+      interrupt: interrupts.interrupt,
+      force: interrupts.force,
+    });
+  } finally {
+    view.stop();
+  }
+};
+
+const resumeHint = ({ file, flags, results }: Job): string => {
+  const root = flags.results === undefined ? "" : ` --results ${flags.results}`;
+  return `continue with: ./run experiment ${file} --resume ${results.id}${root}`;
+};
+
+/** The report says what the checks found; without one, only the runs decide. */
+const report = async (job: Job, runsFailed: boolean): Promise<ExitCode> => {
+  const failedCode = runsFailed ? EXIT.RUN_FAILED : EXIT.OK;
+  if (!job.flags.report) return failedCode;
+  try {
+    const built = await buildReport({ folder: job.results.folder });
+    for (const line of built.summaryLines) say(line);
+    say(`report: ${built.reportPath}`);
+    return runsFailed ? EXIT.RUN_FAILED : exitCodeOf(built);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(`no report: ${error.message}`);
+    return runsFailed ? EXIT.RUN_FAILED : error.exitCode;
+  }
+};
+
+const finish = async (job: Job, outcome: ExperimentOutcome): Promise<ExitCode> => {
+  if (outcome.kind === "busy") {
+    const message = `process ${outcome.pid} is working on ${job.results.folder}: wait for it or end it first`;
+    throw new UserError(EXIT.USAGE, message);
+  }
+  for (const problem of outcome.problems) say(`problem: ${problem}`);
+  if (outcome.interrupted) {
+    say(`interrupted; what was measured is kept in ${job.results.folder}`);
+    say(resumeHint(job));
+    return EXIT.INTERRUPTED;
+  }
+  const notDone = job.loaded.plan.runs.filter(({ index }) => outcome.states.get(index) !== "done");
+  const runsFailed = notDone.length > 0 || outcome.problems.length > 0;
+  const code = await report(job, runsFailed);
+  if (notDone.length > 0)
+    say(`${notDone.length} of ${job.loaded.plan.runs.length} runs failed; ${resumeHint(job)}`);
+  return code;
+};
+
+const runExperimentCommand = async (
+  context: CliContext,
+  file: string,
+  flags: ExperimentFlags,
+): Promise<void> => {
+  if (flags.plan === true) {
+    const loaded = await loadExperiment(context, file, flags);
+    for (const note of loaded.notes) say(`note: ${note}`);
+    say(showPlan(loaded, { target: flags.on, cwd: context.cwd }));
+    return;
+  }
+  const job = await prepare(context, file, flags);
+  for (const note of job.loaded.notes) say(`note: ${note}`);
+  process.exitCode = await finish(job, await execute(job));
+};
+
+export const registerExperimentCommand = (program: Command, context: CliContext): void => {
+  program
+    .command("experiment")
+    .description("run an experiment file from launch to report")
+    .argument("<file>", "the experiment file: as given, or in experiments/")
+    .option("--on <target>", 'where it runs: "local"', parseTarget, "local")
+    .option("--set <key=value>", "replace a value of the experiment; repeatable", collect, [])
+    .option("--seed <n>", "the seed of everything random; repetition i uses n + i - 1")
+    .option("--plan", "print every run with its parameters, time and disk; start nothing")
+    .option(
+      "--resume <id>",
+      "continue a results folder (its id or path): keep what is done, redo the rest",
+    )
+    .option("--results <dir>", "folder of all results (default: results/ of the project)")
+    .option("--no-report", "leave out the analysis; `report` makes up for it")
+    .action((file: string, flags: ExperimentFlags) => runExperimentCommand(context, file, flags));
+};

@@ -1,0 +1,27 @@
+/** What a runner reports while it works, for whoever shows it; live figures come from the load generator's counters. */
+import type { PlannedRun } from "#experiment/resolved.ts";
+import type { RunState, StoredRun } from "#telemetry/results.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+
+export type ProgressCounters = Extract<StatusLine, { readonly event: "progress" }>;
+
+export type RunnerNotice =
+  | {
+      readonly kind: "opened";
+      readonly id: string;
+      readonly folder: string;
+      readonly runs: readonly PlannedRun[];
+    }
+  /** A run of an earlier attempt that is kept, or the reason why it is done again. */
+  | {
+      readonly kind: "resumed";
+      readonly run: PlannedRun;
+      readonly kept: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: "state"; readonly run: PlannedRun; readonly state: RunState }
+  | { readonly kind: "progress"; readonly run: PlannedRun; readonly counters: ProgressCounters }
+  /** The run is over and its folder complete. */
+  | { readonly kind: "ended"; readonly run: PlannedRun; readonly stored: StoredRun };
+
+export type Observe = (notice: RunnerNotice) => void;

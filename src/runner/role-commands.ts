@@ -1,0 +1,78 @@
+/** The command line of every role of a run, the same that a person types to start one by hand. */
+import { join } from "node:path";
+import type { PlannedRun } from "#experiment/resolved.ts";
+import type { RunCast } from "#runner/run-machine.ts";
+import { formatDuration } from "#stdx/quantity.ts";
+
+/** How the roles' program is started, such as `bun …/main.ts clockwork`, and from which folder. */
+export interface RoleProgram {
+  readonly command: readonly string[];
+  readonly cwd: string;
+}
+
+/** Where a run's files lie; absolute paths. */
+export interface RunFolders {
+  readonly run: string;
+  readonly telemetry: string;
+  readonly logs: string;
+  /** The stored plan that the client reads its run from. */
+  readonly plan: string;
+}
+
+export const castOf = (run: PlannedRun): RunCast => ({
+  workers: Array.from({ length: run.system.workers }, (_, index) => `worker${index}`),
+  controller: "controller",
+  client: "client0",
+});
+
+export const workerCommand = (run: PlannedRun, address: string): readonly string[] => [
+  "worker",
+  ...["--bind", address],
+  ...["-p", "0"],
+  ...["-n", String(run.system.gpusPerWorker)],
+  ...["--profiles", run.system.profiles],
+  ...["--weights-cache-bytes", String(run.system.weightsCacheBytes)],
+  ...["--page-size-bytes", String(run.system.pageSizeBytes)],
+  "--lifeline",
+];
+
+export interface ControllerPlace {
+  readonly address: string;
+  /** "address:port" of each worker, in order. */
+  readonly workers: readonly string[];
+}
+
+export const controllerCommand = (run: PlannedRun, place: ControllerPlace): readonly string[] => [
+  "controller",
+  run.system.scheduler,
+  place.workers.join(","),
+  ...["--bind", place.address],
+  ...["--client-port", "0"],
+  ...["--max-gpus", String(run.system.maxGpus)],
+  ...["--schedule-ahead", formatDuration(run.system.scheduleAheadNs)],
+  ...["--default-slo", formatDuration(run.system.sloNs)],
+  ...["--max-exec", formatDuration(run.system.maxExecNs)],
+  ...["--max-batch", String(run.system.maxBatch)],
+  ...(run.system.generateInputs ? ["--generate-inputs"] : []),
+  ...["--telemetry-dialect", run.system.telemetryDialect],
+  "--lifeline",
+];
+
+export interface ClientPlace {
+  /** "address:port" of the controller. */
+  readonly controller: string;
+  readonly folders: RunFolders;
+}
+
+export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly string[] => [
+  "client",
+  place.controller,
+  ...["--plan", place.folders.plan],
+  ...["--run", run.name],
+  ...["--log-dir", place.folders.telemetry],
+  "--control",
+];
+
+/** The log file of a role's output. */
+export const outputPath = (folders: RunFolders, name: string): string =>
+  join(folders.logs, `${name}.log`);

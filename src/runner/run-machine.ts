@@ -1,0 +1,437 @@
+/**
+ * One run as a state machine: which role to start when, what its status lines mean, which deadline holds, and how the run
+ * ends. It knows no process, file or clock: the driver performs its effects and feeds it what happened.
+ */
+import type { RunState, StoredRun } from "#telemetry/results.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+import { type Fault, worstFault } from "#runner/faults.ts";
+
+/** Names of the roles' processes, in the order in which they start. */
+export interface RunCast {
+  readonly workers: readonly string[];
+  readonly controller: string;
+  readonly client: string;
+}
+
+export interface RunLimits {
+  /** From launch until every role is ready. */
+  readonly launchMs: number;
+  /** What the client is given to send everything: warm-up, window and cool-down. */
+  readonly sendMs: number;
+  /** From the last send until every outcome is known. */
+  readonly drainMs: number;
+}
+
+export type RunEvent =
+  | { readonly kind: "begin" }
+  | { readonly kind: "status"; readonly name: string; readonly status: StatusLine }
+  /** `description` says how it ended, with the last lines of its output. */
+  | {
+      readonly kind: "exited";
+      readonly name: string;
+      readonly clean: boolean;
+      readonly description: string;
+    }
+  | { readonly kind: "launch-failed"; readonly name: string; readonly description: string }
+  | { readonly kind: "log-failed"; readonly name: string; readonly reason: string }
+  | { readonly kind: "host-lost"; readonly reason: string }
+  /** The runner itself cannot go on, such as with a full disk. */
+  | { readonly kind: "runner-failed"; readonly reason: string }
+  | { readonly kind: "interrupt" }
+  | { readonly kind: "collected"; readonly problems: readonly string[] }
+  | { readonly kind: "torn-down"; readonly problems: readonly string[] }
+  | { readonly kind: "timer" };
+
+export type RunEffect =
+  | { readonly kind: "enter"; readonly state: RunState; readonly reason: string }
+  | { readonly kind: "launch-worker"; readonly name: string; readonly index: number }
+  | {
+      readonly kind: "launch-controller";
+      readonly name: string;
+      readonly workerPorts: readonly number[];
+    }
+  | { readonly kind: "launch-client"; readonly name: string; readonly controllerPort: number }
+  | { readonly kind: "start-sending"; readonly name: string }
+  | { readonly kind: "end-input"; readonly name: string }
+  | { readonly kind: "terminate"; readonly name: string }
+  | { readonly kind: "kill"; readonly name: string }
+  | { readonly kind: "collect" }
+  | { readonly kind: "tear-down" }
+  | { readonly kind: "finish" };
+
+/** From the command to start until the client says when it sends. */
+const START_LIMIT_MS = 10_000;
+/** Beyond the time that sending takes: a client that is late still gets to say so. */
+const SEND_MARGIN_MS = 10_000;
+/** Beyond the drain limit, which the client keeps itself. */
+const DRAIN_MARGIN_MS = 5_000;
+/** For each role in turn to write its logs and end. */
+const CLOSE_LIMIT_MS = 10_000;
+/** After the first fault, others are awaited for this long: the one that explains the rest may be reported second. */
+const SETTLE_MS = 250;
+
+interface Deadline {
+  readonly atMs: number;
+  /** What did not happen in time. */
+  readonly message: () => string;
+}
+
+type Ending = "done" | "failed" | "interrupted";
+
+/** Which processes the closing of a run waits for; null when none is being closed. */
+type Closing = "client" | "controller" | "workers" | "all" | null;
+
+/** Driven by `step`; instants are the driver's, in ms, and must never decrease. */
+export class RunMachine {
+  readonly #cast: RunCast;
+  readonly #limits: RunLimits;
+  readonly #workerPorts = new Map<string, number>();
+  readonly #alive = new Set<string>();
+  readonly #problems: string[] = [];
+  readonly #faults: Fault[] = [];
+  readonly #rowsWritten = new Map<string, number>();
+  #state: RunState = "planned";
+  #ending: Ending = "done";
+  #closing: Closing = null;
+  #deadline: Deadline | null = null;
+  #controllerReady = false;
+  #window: StoredRun["window"] = null;
+  #models: StoredRun["models"] = [];
+  #expectedRequests: number | null = null;
+  #effects: RunEffect[] = [];
+  #nowMs = 0;
+
+  constructor(cast: RunCast, limits: RunLimits) {
+    this.#cast = cast;
+    this.#limits = limits;
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** What went wrong, in words for the user; the first one says why the run failed. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** What the roles said about the run, for `run.json`. */
+  get facts(): Pick<StoredRun, "window" | "models" | "expected_requests"> {
+    return {
+      window: this.#window,
+      models: this.#models,
+      expected_requests: this.#expectedRequests,
+    };
+  }
+
+  /** Rows per log file name, as their writers said when they closed them. */
+  get rowsWritten(): ReadonlyMap<string, number> {
+    return this.#rowsWritten;
+  }
+
+  /** When the driver must send the next `timer` event; null when nothing is awaited. */
+  nextTimeout(): number | null {
+    return this.#deadline?.atMs ?? null;
+  }
+
+  step(nowMs: number, event: RunEvent): readonly RunEffect[] {
+    this.#nowMs = nowMs;
+    this.#effects = [];
+    this.#on(event);
+    return this.#effects;
+  }
+
+  #on(event: RunEvent): void {
+    switch (event.kind) {
+      case "begin":
+        this.#begin();
+        return;
+      case "status":
+        this.#onStatus(event.name, event.status);
+        return;
+      case "exited":
+        this.#onExited(event);
+        return;
+      case "launch-failed":
+        this.#alive.delete(event.name);
+        this.#fault({ kind: "launch", name: event.name, message: event.description });
+        return;
+      case "log-failed": {
+        const message = `the output of ${event.name} can no longer be written: ${event.reason}`;
+        this.#fault({ kind: "disk", name: event.name, message });
+        return;
+      }
+      case "host-lost":
+        this.#fault({ kind: "host", name: "", message: event.reason });
+        return;
+      case "runner-failed":
+        this.#fault({ kind: "disk", name: "", message: event.reason });
+        return;
+      case "interrupt":
+        this.#interrupt();
+        return;
+      case "collected":
+        this.#onCollected(event.problems);
+        return;
+      case "torn-down":
+        this.#onTornDown(event.problems);
+        return;
+      case "timer":
+        this.#onTimer();
+        return;
+    }
+  }
+
+  #begin(): void {
+    this.#enter("launching");
+    this.#await(this.#limits.launchMs, () => {
+      const waiting = [...this.#cast.workers.filter((name) => !this.#workerPorts.has(name))];
+      const first = waiting.length > 0 ? waiting.join(", ") : this.#unreadyRole();
+      return `${first} not ready within ${this.#limits.launchMs / 1000} s of the launch (limits.launch)`;
+    });
+    for (const [index, name] of this.#cast.workers.entries()) {
+      this.#alive.add(name);
+      this.#effects.push({ kind: "launch-worker", name, index });
+    }
+  }
+
+  #unreadyRole(): string {
+    return this.#controllerReady ? this.#cast.client : this.#cast.controller;
+  }
+
+  #onStatus(name: string, status: StatusLine): void {
+    switch (status.event) {
+      case "ready":
+        this.#onReady(name, status);
+        return;
+      case "started":
+      case "draining":
+      case "drained":
+        // Once something went wrong, the client's progress no longer decides how the run goes on.
+        if (this.#faults.length === 0) this.#onClientProgress(status);
+        return;
+      case "log":
+        this.#onLog(name, status);
+        return;
+      case "log-closed":
+        this.#rowsWritten.set(status.log, status.rows);
+        return;
+      case "error":
+        this.#fault({ kind: "error", name, message: `${name}: ${status.message}` });
+        return;
+      case "progress":
+        return;
+    }
+  }
+
+  #onReady(name: string, ready: Extract<StatusLine, { readonly event: "ready" }>): void {
+    if (this.#state !== "launching" || this.#faults.length > 0) return;
+    if (this.#cast.workers.includes(name)) this.#onWorkerReady(name, ready.port);
+    else if (name === this.#cast.controller) this.#onControllerReady(ready.port);
+    else this.#onClientReady(ready);
+  }
+
+  #onWorkerReady(name: string, port: number | null): void {
+    if (port === null) {
+      this.#fault({ kind: "error", name, message: `${name} is ready but names no port` });
+      return;
+    }
+    this.#workerPorts.set(name, port);
+    if (this.#workerPorts.size < this.#cast.workers.length) return;
+    const workerPorts = this.#cast.workers.map((worker) => this.#workerPorts.get(worker) ?? 0);
+    this.#alive.add(this.#cast.controller);
+    this.#effects.push({ kind: "launch-controller", name: this.#cast.controller, workerPorts });
+  }
+
+  #onControllerReady(port: number | null): void {
+    const { client, controller } = this.#cast;
+    if (port === null) {
+      const message = `${controller} is ready but names no port`;
+      this.#fault({ kind: "error", name: controller, message });
+      return;
+    }
+    this.#controllerReady = true;
+    this.#alive.add(client);
+    this.#effects.push({ kind: "launch-client", name: client, controllerPort: port });
+  }
+
+  #onClientReady(ready: Extract<StatusLine, { readonly event: "ready" }>): void {
+    this.#models = ready.models ?? [];
+    this.#expectedRequests = ready.expected_requests ?? null;
+    this.#enter("ready");
+    this.#enter("measuring");
+    this.#effects.push({ kind: "start-sending", name: this.#cast.client });
+    const message = `${this.#cast.client} did not start sending within ${START_LIMIT_MS / 1000} s`;
+    this.#await(START_LIMIT_MS, () => message);
+  }
+
+  #onClientProgress(
+    status: Extract<StatusLine, { readonly event: "started" | "draining" | "drained" }>,
+  ): void {
+    if (status.event === "started" && this.#state === "measuring") this.#onStarted(status);
+    if (status.event === "draining" && this.#state === "measuring") this.#onDraining();
+    if (status.event !== "drained") return;
+    if (this.#state === "measuring") this.#onDraining();
+    if (this.#state === "draining") this.#close("done");
+  }
+
+  #onStarted(status: Extract<StatusLine, { readonly event: "started" }>): void {
+    const { event: _event, ...window } = status;
+    this.#window = window;
+    const limitMs = this.#limits.sendMs + SEND_MARGIN_MS;
+    const message = `${this.#cast.client} had not sent everything ${limitMs / 1000} s after it started`;
+    this.#await(limitMs, () => message);
+  }
+
+  #onDraining(): void {
+    this.#enter("draining");
+    const limitMs = this.#limits.drainMs + DRAIN_MARGIN_MS;
+    const message = `${this.#cast.client} still waited for responses ${limitMs / 1000} s after the last send (limits.drain is ${this.#limits.drainMs / 1000} s)`;
+    this.#await(limitMs, () => message);
+  }
+
+  #onLog(name: string, status: Extract<StatusLine, { readonly event: "log" }>): void {
+    if (status.path !== null) return;
+    const message = `${name} writes no ${status.log}: ${status.reason ?? "no reason given"}`;
+    this.#fault({ kind: "error", name, message });
+  }
+
+  #onExited(event: Extract<RunEvent, { readonly kind: "exited" }>): void {
+    this.#alive.delete(event.name);
+    if (this.#closing === null) {
+      const message = `${event.name} ended while ${this.#doing()}: ${event.description}`;
+      this.#fault({ kind: "exit", name: event.name, message });
+      return;
+    }
+    if (!event.clean && this.#ending === "done" && this.#state === "collecting") {
+      this.#markFailed(`${event.name} failed while it closed its logs: ${event.description}`);
+    }
+    this.#continueClosing();
+  }
+
+  #doing(): string {
+    return this.#state === "launching" ? "being launched" : this.#state;
+  }
+
+  /** Notes what went wrong; the run is ended once the faults that belong to it are known. */
+  #fault(fault: Fault): void {
+    if (this.#state === "tearing-down" || this.#isOver()) return;
+    if (this.#closing !== null) {
+      // Closing goes wrong in many ways once a run has failed; only a run that looked good is told about them.
+      if (this.#ending === "done") this.#markFailed(fault.message);
+      if (fault.kind === "launch") this.#continueClosing();
+      return;
+    }
+    this.#faults.push(fault);
+    if (this.#faults.length > 1) return;
+    this.#await(SETTLE_MS, () => "");
+  }
+
+  #markFailed(message: string): void {
+    this.#ending = "failed";
+    this.#problems.push(message);
+  }
+
+  #interrupt(): void {
+    // A run that is being closed keeps its ending: it is nearly over, and perhaps good.
+    if (this.#closing !== null || this.#isOver()) return;
+    this.#problems.push(`interrupted while ${this.#doing()}`);
+    this.#close("interrupted");
+  }
+
+  #onTimer(): void {
+    const deadline = this.#deadline;
+    if (deadline === null || this.#nowMs < deadline.atMs) return;
+    this.#deadline = null;
+    if (this.#closing !== null) {
+      this.#onCloseLimit();
+      return;
+    }
+    const worst = worstFault(this.#faults);
+    this.#problems.push(worst === null ? deadline.message() : worst.message);
+    this.#close("failed");
+  }
+
+  /** Ends the roles so that their logs are complete: in order after a good run, all at once otherwise. */
+  #close(ending: Ending): void {
+    this.#ending = ending;
+    this.#enter("collecting");
+    this.#closing = ending === "done" ? "client" : "all";
+    if (ending === "done") this.#effects.push({ kind: "end-input", name: this.#cast.client });
+    else this.#terminateAll();
+    this.#awaitClosing();
+    this.#continueClosing();
+  }
+
+  #terminateAll(): void {
+    if (this.#alive.has(this.#cast.client)) {
+      this.#effects.push({ kind: "end-input", name: this.#cast.client });
+    }
+    for (const name of this.#alive) this.#effects.push({ kind: "terminate", name });
+  }
+
+  #awaitClosing(): void {
+    this.#await(CLOSE_LIMIT_MS, () => "");
+  }
+
+  #awaited(): readonly string[] {
+    const { client, controller, workers } = this.#cast;
+    const names = { client: [client], controller: [controller], workers, all: [...this.#alive] };
+    return this.#closing === null
+      ? []
+      : names[this.#closing].filter((name) => this.#alive.has(name));
+  }
+
+  #continueClosing(): void {
+    while (this.#closing !== null && this.#state === "collecting" && this.#awaited().length === 0) {
+      if (this.#closing === "workers" || this.#closing === "all") {
+        this.#deadline = null;
+        this.#closing = "all";
+        this.#effects.push({ kind: "collect" });
+        return;
+      }
+      this.#closing = this.#closing === "client" ? "controller" : "workers";
+      for (const name of this.#awaited()) this.#effects.push({ kind: "terminate", name });
+      this.#awaitClosing();
+    }
+  }
+
+  #onCloseLimit(): void {
+    const late = this.#awaited();
+    const message = `${late.join(", ")} did not end within ${CLOSE_LIMIT_MS / 1000} s of being asked to, so its logs may be incomplete`;
+    this.#problems.push(message);
+    if (this.#ending === "done") this.#ending = "failed";
+    for (const name of late) {
+      this.#alive.delete(name);
+      this.#effects.push({ kind: "kill", name });
+    }
+    this.#continueClosing();
+  }
+
+  #onCollected(problems: readonly string[]): void {
+    this.#problems.push(...problems);
+    if (problems.length > 0 && this.#ending === "done") this.#ending = "failed";
+    this.#enter("tearing-down");
+    this.#effects.push({ kind: "tear-down" });
+  }
+
+  #onTornDown(problems: readonly string[]): void {
+    this.#problems.push(...problems);
+    if (problems.length > 0 && this.#ending === "done") this.#ending = "failed";
+    this.#enter(this.#ending, this.#ending === "done" ? "" : (this.#problems[0] ?? ""));
+    this.#effects.push({ kind: "finish" });
+  }
+
+  #isOver(): boolean {
+    return this.#state === "done" || this.#state === "failed" || this.#state === "interrupted";
+  }
+
+  #enter(state: RunState, reason = ""): void {
+    this.#state = state;
+    this.#effects.push({ kind: "enter", state, reason });
+  }
+
+  #await(limitMs: number, message: () => string): void {
+    this.#deadline = { atMs: this.#nowMs + limitMs, message };
+  }
+}
