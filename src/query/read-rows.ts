@@ -74,8 +74,12 @@ const readMetrics = async (db: Database): Promise<ReadonlyMap<number, MetricValu
 
 const toTail = (row: SqlRow): readonly TailPoint[] => {
   const latencies = row["latencies_ns"] as readonly number[];
-  const tails = resolvableTails(toNumber(row, "samples"));
-  return tails.map((tail, index) => ({ tail, latencyNs: latencies[index] as number }));
+  const samples = toNumber(row, "samples");
+  const points = resolvableTails(samples).map((tail, index) => ({
+    tail,
+    latencyNs: latencies[index] as number,
+  }));
+  return [...points, { tail: 1 / samples, latencyNs: toNumber(row, "max_ns") }];
 };
 
 const tailSql = (): string => {

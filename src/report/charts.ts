@@ -316,7 +316,7 @@ export const latencyCdfChart = (chart: {
       ...sloLayers(chart.series, color),
       {
         data: { values: rows },
-        mark: { type: "line", strokeWidth: 2, clip: true },
+        mark: { type: "line", interpolate: "step-after", strokeWidth: 2, clip: true },
         encoding: {
           x: {
             field: "x",
@@ -342,7 +342,7 @@ export const latencyCdfChart = (chart: {
 
 export interface OverTimeChart {
   readonly title: string;
-  readonly subtitle: string;
+  readonly subtitle: readonly string[];
   readonly intervals: readonly IntervalRow[];
   readonly window: RunWindow;
 }

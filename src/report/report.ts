@@ -97,7 +97,10 @@ const overTimeOf = (input: ReportInput, run: ReportedRun): NamedChart | null => 
     alt: `Offered load and goodput over time, ${runLabel(input, run)}`,
     spec: overTimeChart({
       title: "Offered load and goodput over time",
-      subtitle: `${label}${offered} offered, ${goodput} in time (blue); the orange gap missed its SLO. Steps of ${every}`,
+      subtitle: [
+        `${label}${offered} offered, ${goodput} in time; in steps of ${every}`,
+        "the gap between the two lines missed its SLO",
+      ],
       intervals,
       window,
     }),

@@ -6,13 +6,13 @@ with spans as (
   where r.request_view is not null and send_end_ns > send_start_ns
   group by r.run
 ),
--- At most about 60 intervals, and about 20 requests in each.
+-- At most about 60 intervals, and about 5 requests in each.
 sized as (
   select *, coalesce(
     list_min(list_filter(
       [250000000, 500000000, 1000000000, 2000000000, 5000000000, 10000000000, 30000000000,
        60000000000, 300000000000, 600000000000, 1800000000000, 3600000000000]::BIGINT[],
-      lambda size: size * 60 >= span_ns and size * n >= span_ns * 20::HUGEINT)),
+      lambda size: size * 60 >= span_ns and size * n >= span_ns * 5::HUGEINT)),
     span_ns) as size_ns
   from spans
 ),
