@@ -14,6 +14,7 @@ import { applyOverrides, asTyped, type Overridden, type Override } from "#experi
 import { planExperiment } from "#experiment/plan.ts";
 import { formatProblems } from "#experiment/problem.ts";
 import type { Plan, Problem } from "#experiment/resolved.ts";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { ok, type Result } from "#stdx/result.ts";
 import type { AzureTrace } from "#workload/azure-trace.ts";
 
@@ -47,9 +48,6 @@ export interface LoadedExperiment {
   readonly plan: Plan;
 }
 
-/** Strategies that the controller has; an experiment names one. */
-const SCHEDULERS = ["INFER5"] as const;
-
 const assignmentsOf = ({ set, seed }: LoadOptions): readonly string[] =>
   seed === undefined ? set : [...set, `seed=${seed}`];
 
@@ -79,7 +77,7 @@ const refuse = ({ shown, overrides, inputs, ...refusal }: Refusal): UserError =>
 /** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
 const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan => {
   const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
-    schedulers: SCHEDULERS,
+    schedulers: [...STRATEGIES.keys()],
   });
   const found = [...overridden.problems, ...(planned.ok ? [] : planned.error)];
   // A model whose name or number is wrong already need not be wrong for the profile set as well.

@@ -20,7 +20,7 @@ const shortPath = (path: string, point: Point): string => {
 };
 
 /** The point in a few words, "slo=25ms-rate=1000-per-s"; empty for the only point of no sweep. */
-export const pointName = (point: Point): string =>
+const pointName = (point: Point): string =>
   point
     .map(({ path, value }) => `${shortPath(path, point)}=${shortValue(value)}`)
     .join("-")

@@ -174,9 +174,6 @@ const rootSchema = z.strictObject({
 /** Order in which mistakes are listed. */
 export const ROOT_KEYS: readonly string[] = Object.keys(rootSchema.shape);
 
-export const SECTIONS = ["system", "workload", "limits"] as const;
-export type Section = (typeof SECTIONS)[number];
-
 /** The schemas of one experiment file, for the names that are known where it runs. */
 export interface Schemas {
   readonly root: typeof rootSchema;

@@ -17,7 +17,7 @@ import { parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 export type RawSweep = Readonly<Record<string, readonly Scalar[]>>;
 
 /** Runs that one experiment may plan: more are a slip, and their folders would be in each other's way. */
-export const RUNS_MAX = 10_000;
+const RUNS_MAX = 10_000;
 
 /** A value in one spelling: "0.05s" and "50ms" are the same value of a duration. */
 export const canonical = (path: string, value: unknown): string => {
@@ -56,7 +56,7 @@ const withKey = (group: unknown, keys: readonly string[], value: unknown): unkno
 };
 
 /** Splits a sweepable path into keys; the names of models may hold dots. */
-export const keysOfPath = (path: string): readonly string[] =>
+const keysOfPath = (path: string): readonly string[] =>
   path.startsWith(MODELS_PREFIX)
     ? ["system", "models", path.slice(MODELS_PREFIX.length)]
     : path.split(".");
