@@ -10,14 +10,15 @@ import {
   type Listener,
   listen,
 } from "#host/link.ts";
+import { nappingTimers } from "#host/nap-timers.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { EMPTY_PAYLOAD, toPayload } from "#host/wire-mapping.ts";
-import type { Action, ActionResult, Payload } from "#serving/messages.ts";
+import { WorkerTraffic } from "#host/worker-traffic.ts";
+import type { ActionResult, Payload } from "#serving/messages.ts";
 import type { Device } from "#serving/worker/events.ts";
 import { type PacedEffect, PacedWorker } from "#serving/worker/paced-worker.ts";
 import type { WorkerOptions } from "#serving/worker/worker.ts";
-import { assertNever } from "#stdx/assert.ts";
-import type { Nanos } from "#stdx/nanos.ts";
+import { MICROSECOND, type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { type ACTIONS, ENDPOINTS, type IncomingFrame } from "#wire/messages.ts";
@@ -40,18 +41,17 @@ export interface WorkerProcessOptions {
   readonly onLine: (line: string) => void;
 }
 
-/** What one controller's connection has brought, for its summary. */
-interface Traffic {
-  loads: number;
-  infers: number;
-  evicts: number;
-  errors: number;
-  pending: number;
-}
+/**
+ * Actions come milliseconds before their windows open, so that reading them a nap late harms nobody. A late wake-up does
+ * not move the GPUs' timeline, but results leave late. At 800 infers/s on 4 GPUs, with the other roles' load on 2 cores,
+ * results left late by (median) 0.69 ms with plain timers at 17 % of a core, 0.06 ms with naps of up to 0.05 ms at 30 %,
+ * 0.06 ms with naps of up to 0.8 ms at 18 %, and 0.04 ms with no naps at 89 %.
+ */
+const NAP_MAX = ns(800 * MICROSECOND);
 
 interface Controller {
   readonly link: Link<WorkerEndpoint>;
-  readonly traffic: Traffic;
+  readonly traffic: WorkerTraffic;
   readonly summary: ReturnType<typeof setInterval>;
 }
 
@@ -70,11 +70,10 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     this.#worker = new PacedWorker(options.worker, options.device);
-    // A late wake-up only delays the sending of results: the GPUs' timeline is kept by the worker itself. Coarse timers
-    // cost few wake-ups, which matters where all roles share a machine (test/host/worker-process.test.ts has figures).
     const onDue = (): void =>
       this.#carryOut(this.#worker.step(this.#clock.now(), { kind: "timer" }));
-    this.#alarm = new Alarm({ clock: this.#clock, mode: "coarse", onDue });
+    const timers = nappingTimers(this.#clock, () => this.#alarm.at, NAP_MAX);
+    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
   }
 
   /** Listens until stopped; fails, with the reason, where it cannot listen. */
@@ -106,8 +105,9 @@ export class WorkerProcess {
   }
 
   #accept(link: Link<WorkerEndpoint>): LinkHandlers<WorkerEndpoint> {
-    const traffic: Traffic = { loads: 0, infers: 0, evicts: 0, errors: 0, pending: 0 };
-    const summary = setInterval(() => this.#summarise(controller), SUMMARY_PERIOD_MS);
+    const traffic = new WorkerTraffic();
+    const summarise = (): void => this.#options.onLine(traffic.takeLine(link));
+    const summary = setInterval(summarise, SUMMARY_PERIOD_MS);
     const controller: Controller = { link, traffic, summary };
     this.#controllers.push(controller);
     return {
@@ -129,7 +129,7 @@ export class WorkerProcess {
   ): void {
     const clockDelta = link.clockDelta;
     const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
-    countAction(traffic, action);
+    traffic.countAction(action);
     const event = { kind: "action", action, received, clockDelta } as const;
     this.#carryOut(this.#worker.step(this.#clock.now(), event));
   }
@@ -148,8 +148,7 @@ export class WorkerProcess {
       this.#options.onLine(`Dropping result R${result.actionId}: no controller is connected`);
       return;
     }
-    controller.traffic.pending -= 1;
-    if (result.kind === "error") controller.traffic.errors += 1;
+    controller.traffic.countResult(result);
     const whole =
       result.kind === "infer" ? { ...result, output: this.#outputOf(result.output) } : result;
     const stamps = { clock: this.#clock, clockDelta, sentAt: this.#clock.now() };
@@ -161,33 +160,4 @@ export class WorkerProcess {
     if (this.#zeros.length < sizeBytes) this.#zeros = new Uint8Array(sizeBytes);
     return toPayload(this.#zeros.subarray(0, sizeBytes));
   }
-
-  #summarise({ link, traffic }: Controller): void {
-    const { loads, infers, evicts, errors, pending } = traffic;
-    const clocks = `Clock Skew=${link.clockDelta}  RTT=${link.roundTrip}`;
-    const counts = `LdWts=${loads}  Inf=${infers}  Evct=${evicts}`;
-    this.#options.onLine(`${clocks}  ${counts}  || Total Pending=${pending}  Errors=${errors}`);
-    Object.assign(traffic, { loads: 0, infers: 0, evicts: 0, errors: 0 });
-  }
 }
-
-const countAction = (traffic: Traffic, action: Action): void => {
-  traffic.pending += 1;
-  switch (action.kind) {
-    case "load_weights":
-      traffic.loads += 1;
-      break;
-    case "infer":
-      traffic.infers += 1;
-      break;
-    case "evict_weights":
-      traffic.evicts += 1;
-      break;
-    case "load_model":
-    case "clear_cache":
-    case "get_worker_state":
-      break;
-    default:
-      assertNever(action);
-  }
-};

@@ -1,0 +1,306 @@
+/** The worker behind real sockets: what a controller gets, which controller gets it, and how the command ends. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { connect as connectSocket } from "node:net";
+import { actionToWire } from "#host/action-mapping.ts";
+import { startClock } from "#host/clock.ts";
+import { connect, type Link } from "#host/link.ts";
+import { resultFromWire } from "#host/result-mapping.ts";
+import { bytesOf, toPayload } from "#host/wire-mapping.ts";
+import { WorkerProcess } from "#host/worker-process.ts";
+import { WorkerTraffic } from "#host/worker-traffic.ts";
+import type { Action, ActionResult } from "#serving/messages.ts";
+import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { type Nanos, ns } from "#stdx/nanos.ts";
+import type { StatusLine } from "#telemetry/status-line.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
+import { evict, infer, loadModel, loadWeights, OPTIONS } from "../serving/worker/worker-harness.ts";
+
+const clock = startClock();
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+interface Running {
+  readonly port: number;
+  readonly lines: string[];
+  stop(): Promise<unknown>;
+}
+
+const startWorker = async (): Promise<Running> => {
+  const ready = Promise.withResolvers<number>();
+  const lines: string[] = [];
+  const worker = new WorkerProcess({
+    bind: "127.0.0.1",
+    port: 0,
+    worker: OPTIONS,
+    device: new SimulatedDevice(),
+    onStatus: (line: StatusLine) => {
+      if (line.event === "ready" && line.port !== null) ready.resolve(line.port);
+    },
+    onLine: (line) => lines.push(line),
+  });
+  const ended = worker.run();
+  const stop = (): Promise<unknown> => {
+    worker.stop();
+    return ended;
+  };
+  cleanups.push(stop);
+  return { port: await ready.promise, lines, stop };
+};
+
+/** A controller: sends actions and waits for the results of ids. */
+class FakeController {
+  readonly results = new Map<number, ActionResult>();
+  readonly #waiting = new Map<number, (result: ActionResult) => void>();
+  #link: Link<typeof ENDPOINTS.controllerForWorkers> | null = null;
+
+  static async connect(port: number): Promise<FakeController> {
+    const controller = new FakeController();
+    const connected = await connect({
+      endpoint: ENDPOINTS.controllerForWorkers,
+      clock,
+      host: "127.0.0.1",
+      port,
+      timeoutMs: 10_000,
+      accept: () => ({
+        onMessage: (frame) => {
+          const result = resultFromWire(frame, clock);
+          if (!result.ok) throw new Error(result.error);
+          controller.results.set(result.value.actionId, result.value);
+          controller.#waiting.get(result.value.actionId)?.(result.value);
+        },
+      }),
+    });
+    if (!connected.ok) throw new Error(connected.error.message);
+    controller.#link = connected.value;
+    cleanups.push(() => connected.value.close());
+    return controller;
+  }
+
+  send(action: Action): void {
+    this.#link?.send(actionToWire(action, clock));
+  }
+
+  result(actionId: number): Promise<ActionResult> {
+    const there = this.results.get(actionId);
+    if (there !== undefined) return Promise.resolve(there);
+    const { promise, resolve } = Promise.withResolvers<ActionResult>();
+    this.#waiting.set(actionId, resolve);
+    return promise;
+  }
+
+  async ask<K extends ActionResult["kind"]>(
+    action: Action,
+    kind: K,
+  ): Promise<Extract<ActionResult, { readonly kind: K }>> {
+    this.send(action);
+    const result = await this.result(action.actionId);
+    if (result.kind !== kind) throw new Error(`got ${JSON.stringify(result)}`);
+    return result as Extract<ActionResult, { readonly kind: K }>;
+  }
+
+  async close(): Promise<void> {
+    await this.#link?.close();
+  }
+}
+
+describe("a controller", () => {
+  test("loads, executes with inputs, and evicts; durations are exactly the profile", async () => {
+    const { port } = await startWorker();
+    const controller = await FakeController.connect(port);
+    const before = clock.now();
+    const state = await controller.ask(
+      { kind: "get_worker_state", actionId: 0 },
+      "get_worker_state",
+    );
+    expect(state.state.gpus).toHaveLength(2);
+    expect((await controller.ask(loadModel(1), "load_model")).weightsPages).toBe(2);
+    const loaded = await controller.ask(loadWeights(2, { gpuId: 1 }), "load_weights");
+    expect(loaded.timing.duration).toBe(ns(1_000));
+    expect(loaded.timing.end - loaded.timing.begin).toBe(1_000);
+
+    const inputs = [toPayload(new Uint8Array([1, 2, 3])), toPayload(new Uint8Array([4]))];
+    const action = infer(3, { gpuId: 1, batchSize: 2, inputSizes: [3, 1], inputs });
+    const { exec, ...inferred } = await controller.ask(action, "infer");
+    expect(exec.end - exec.begin).toBe(150);
+    expect(bytesOf(inferred.output)).toEqual(new Uint8Array(6));
+    const received = inferred.actionReceived as Nanos;
+    const sent = inferred.resultSent as Nanos;
+    // The skew's estimate is as good as the machine is quiet; a wrong epoch would be years off.
+    const slack = 1_000_000_000;
+    expect(received).toBeGreaterThan(before - slack);
+    expect(exec.begin).toBeGreaterThanOrEqual(received);
+    expect(sent).toBeGreaterThanOrEqual(exec.end);
+    expect(clock.now()).toBeGreaterThan(sent - slack);
+
+    await controller.ask(evict(4, { gpuId: 1 }), "evict_weights");
+    const missing = await controller.ask(infer(5, { gpuId: 1 }), "error");
+    expect(missing.status).toBe(82);
+  });
+
+  test("gets an action's result when its window opens, not before", async () => {
+    const { port } = await startWorker();
+    const controller = await FakeController.connect(port);
+    await controller.ask(loadModel(1), "load_model");
+    await controller.ask(loadWeights(2), "load_weights");
+    const earliest = ns(clock.now() + 20_000_000);
+    const { exec, actionReceived } = await controller.ask(infer(3, { earliest }), "infer");
+    // The window travels through the estimated skew and back, so that it comes out exact.
+    const isInTime = (actionReceived as Nanos) <= earliest;
+    if (isInTime) expect(exec.begin).toBe(earliest);
+    else expect(exec.begin).toBeGreaterThan(earliest);
+  });
+
+  test("that comes later gets the results, also after the older one has closed", async () => {
+    const { port } = await startWorker();
+    const older = await FakeController.connect(port);
+    await older.ask(loadModel(1), "load_model");
+    const newer = await FakeController.connect(port);
+    await newer.ask(loadWeights(2), "load_weights");
+    older.send(infer(3));
+    expect((await newer.result(3)).kind).toBe("infer");
+    await older.close();
+    expect((await newer.ask(infer(4), "infer")).actionId).toBe(4);
+    expect([...older.results.keys()]).toEqual([1]);
+  });
+
+  test("that stays gets the results again once the newer one has gone", async () => {
+    const { port } = await startWorker();
+    const older = await FakeController.connect(port);
+    await older.ask(loadModel(1), "load_model");
+    const newer = await FakeController.connect(port);
+    await newer.ask(loadWeights(2), "load_weights");
+    await newer.close();
+    expect((await older.ask(infer(3), "infer")).actionId).toBe(3);
+  });
+
+  test("that connects anew finds models and weights as they were", async () => {
+    const { port, lines } = await startWorker();
+    const first = await FakeController.connect(port);
+    await first.ask(loadModel(1), "load_model");
+    await first.ask(loadWeights(2), "load_weights");
+    await first.close();
+    const second = await FakeController.connect(port);
+    const { state } = await second.ask(
+      { kind: "get_worker_state", actionId: 0 },
+      "get_worker_state",
+    );
+    expect(state.gpus[0]?.residentModels).toEqual([0]);
+    expect(state.models).toHaveLength(3);
+    expect(lines.some((line) => line.startsWith("Closing connection 127.0.0.1:"))).toBe(true);
+  });
+
+  test("that talks nonsense loses its connection; others go on", async () => {
+    const { port } = await startWorker();
+    const controller = await FakeController.connect(port);
+    const stranger = connectSocket(port, "127.0.0.1");
+    const closed = Promise.withResolvers<void>();
+    stranger.on("error", () => undefined);
+    stranger.on("close", () => closed.resolve());
+    stranger.resume();
+    stranger.write(
+      "GET / HTTP/1.1\r\nHost: worker\r\nAccept: everything there is, and more\r\n\r\n",
+    );
+    await closed.promise;
+    expect((await controller.ask(loadModel(1), "load_model")).copies).toBe(3);
+  });
+});
+
+test("the summary line counts since the last one, pending since the start", () => {
+  const traffic = new WorkerTraffic();
+  const link = { clockDelta: ns(-545), roundTrip: ns(25_267) };
+  for (const action of [loadWeights(1), infer(2), infer(3), evict(4), loadModel(5)])
+    traffic.countAction(action);
+  traffic.countResult({ kind: "clear_cache", actionId: 1, actionReceived: null, resultSent: null });
+  traffic.countResult({
+    ...{ kind: "error", actionId: 2, actionReceived: null, resultSent: null },
+    ...{ action: "infer", status: 82, message: "" },
+  });
+  expect(traffic.takeLine(link)).toBe(
+    "Clock Skew=-545  RTT=25267  LdWts=1  Inf=2  Evct=1  || Total Pending=3  Errors=1",
+  );
+  expect(traffic.takeLine(link)).toBe(
+    "Clock Skew=-545  RTT=25267  LdWts=0  Inf=0  Evct=0  || Total Pending=3  Errors=0",
+  );
+});
+
+describe("the command", () => {
+  const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+  const start = (...flags: readonly string[]) => {
+    const command = [process.execPath, main, "clockwork", "worker", ...flags];
+    return Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  };
+  /** Reads until the worker is ready; returns what it printed and its port. */
+  const untilReady = async (output: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    const reader = output.getReader();
+    let text = "";
+    for (;;) {
+      const port = /"port":(\d+)/.exec(text)?.[1];
+      if (port !== undefined) {
+        reader.releaseLock();
+        return { text, port: Number(port) };
+      }
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`ended early: ${text}`);
+      text += decoder.decode(value, { stream: true });
+    }
+  };
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`${signal} ends it in order, also with a controller connected and work waiting`, async () => {
+      await using worker = start("-p", "0", "-n", "2", "--profiles", "recording");
+      const { text, port } = await untilReady(worker.stdout);
+      expect(text).toContain("Starting Clockwork Worker\n");
+      expect(text).toContain(`IO service thread listening on 127.0.0.1:${port}\n`);
+      const controller = await FakeController.connect(port);
+      await controller.ask(loadModel(1, { path: "/zoo/resnet50_v2/model" }), "load_model");
+      controller.send(loadWeights(2, { earliest: ns(clock.now() + 3_600_000_000_000) }));
+      const { state } = await controller.ask(
+        { kind: "get_worker_state", actionId: 3 },
+        "get_worker_state",
+      );
+      expect(state.gpus).toHaveLength(2);
+      worker.kill(signal);
+      expect(await worker.exited).toBe(0);
+    });
+  }
+
+  test("the end of its lifeline ends it in order", async () => {
+    await using worker = start("-p", "0", "--num_gpus", "1", "--lifeline");
+    await untilReady(worker.stdout);
+    await worker.stdin.end();
+    expect(await worker.exited).toBe(0);
+  });
+
+  test("a port in use is one clear line and a code of its own", async () => {
+    const { port } = await startWorker();
+    await using worker = start("--port", String(port));
+    expect(await worker.exited).toBe(4);
+    expect(await new Response(worker.stderr).text()).toBe(
+      `cannot listen: 127.0.0.1:${port} is in use by another process; choose another port, or 0 for any free one\n`,
+    );
+  });
+
+  const refusals: readonly [string, readonly string[], number, string][] = [
+    ["a configuration file", ["-c", "default.cfg"], 2, "configuration files are not read"],
+    ["no GPUs", ["-n", "0"], 2, "It must be a whole number from 1 to 1024."],
+    ["a port that is none", ["-p", "70000"], 2, "It must be a whole number from 0 to 65535."],
+    ["an unknown option", ["--speed", "9"], 2, "unknown option '--speed'"],
+    ["an unknown profile set", ["--profiles", "nowhere"], 5, "there is no profile set "],
+    [
+      "a profile set that is none",
+      ["--profiles", main.replace(/main\.ts$/, "../../package.json")],
+      5,
+      "the header lacks model",
+    ],
+  ];
+  for (const [name, flags, code, message] of refusals) {
+    test(`refuses ${name}`, async () => {
+      await using worker = start(...flags);
+      expect(await worker.exited).toBe(code);
+      expect(await new Response(worker.stderr).text()).toContain(message);
+    });
+  }
+});
