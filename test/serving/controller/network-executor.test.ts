@@ -1,0 +1,75 @@
+/** Send slots, late sends and their delayed report; instants in ns. */
+import { describe, expect, test } from "bun:test";
+import { NetworkExecutor, type Sendable } from "#serving/controller/network-executor.ts";
+import { ns } from "#stdx/nanos.ts";
+
+const entry = (
+  actionId: number,
+  extra: {
+    readonly worker?: number;
+    readonly sendBy?: number;
+    readonly reportErrorAt?: number;
+  } = {},
+): Sendable => ({
+  actionId,
+  worker: extra.worker ?? 0,
+  sendBy: extra.sendBy === undefined ? null : ns(extra.sendBy),
+  reportErrorAt: ns(extra.reportErrorAt ?? 0),
+});
+
+const make = () => {
+  const sent: string[] = [];
+  const network = new NetworkExecutor<Sendable>((now, { actionId }) =>
+    sent.push(`${now}:A${actionId}`),
+  );
+  return { sent, network };
+};
+
+describe("NetworkExecutor", () => {
+  test("two at a time, in order", () => {
+    const { sent, network } = make();
+    for (const id of [1, 2, 3, 4]) network.send(ns(0), entry(id));
+    expect(sent).toEqual(["0:A1", "0:A2"]);
+    network.onSent(ns(5), 2);
+    // A slot is freed once, whatever the network says twice.
+    network.onSent(ns(6), 2);
+    expect(sent).toEqual(["0:A1", "0:A2", "5:A3"]);
+  });
+
+  test("what is too late is reported when a worker would have reported it", () => {
+    const { sent, network } = make();
+    network.send(ns(0), entry(1));
+    network.send(ns(0), entry(2));
+    network.send(ns(0), entry(3, { sendBy: 10, reportErrorAt: 50 }));
+    network.onSent(ns(11), 1);
+    expect(sent).toEqual(["0:A1", "0:A2"]);
+    expect(network.nextTimeout() as number).toBe(50);
+    expect(network.takeUnsent(ns(49))).toBeNull();
+    expect(network.takeUnsent(ns(50))).toMatchObject({ entry: { actionId: 3 }, decided: 11 });
+    expect(network.nextTimeout()).toBeNull();
+  });
+
+  test("lateness is noticed even if no slot ever gets free", () => {
+    const { network } = make();
+    network.send(ns(0), entry(1));
+    network.send(ns(0), entry(2));
+    network.send(ns(0), entry(3, { sendBy: 10, reportErrorAt: 12 }));
+    // Sending at 10 is still in time; from 11 on it is not.
+    expect(network.nextTimeout() as number).toBe(11);
+    network.expire(ns(10));
+    expect(network.takeUnsent(ns(12))).toBeNull();
+    network.expire(ns(11));
+    expect(network.takeUnsent(ns(12))).toMatchObject({ entry: { actionId: 3 }, decided: 11 });
+  });
+
+  test("a lost worker gives its slots back and takes its waiting actions with it", () => {
+    const { sent, network } = make();
+    network.send(ns(0), entry(1, { worker: 1 }));
+    network.send(ns(0), entry(2, { worker: 1 }));
+    network.send(ns(0), entry(3, { worker: 1 }));
+    network.send(ns(0), entry(4, { worker: 0 }));
+    const dropped = network.onWorkerDown(ns(7), 1);
+    expect(dropped.map(({ actionId }) => actionId)).toEqual([3]);
+    expect(sent).toEqual(["0:A1", "0:A2", "7:A4"]);
+  });
+});

@@ -1,0 +1,169 @@
+/** The running scheduler in a small virtual world: one response each, honest records, and summaries. */
+import { describe, expect, test } from "bun:test";
+import type { ClientResponse } from "#serving/messages.ts";
+import { Rng } from "#stdx/rng.ts";
+import { RESNET50, World } from "./world.ts";
+
+const MS = 1_000_000;
+const SECOND = 1_000_000_000;
+const path = "/zoo/resnet50_v2/model";
+
+/** Sends requests to random models at random gaps, and fails workers' results at random when asked to. */
+const overload = (world: World, seed: number, count: number): { readonly ids: Set<number> } => {
+  const rng = Rng.of(seed, "serving");
+  const ids = new Set<number>();
+  let at = world.startUp([{ path, copies: 12 }]);
+  for (let i = 0; i < count; i++) {
+    at += Math.floor(rng.exponential(1.2 * MS));
+    const [modelId, sloFactor] = [rng.below(12), rng.below(3) * 10];
+    world.at(at, () => ids.add(world.infer(modelId, { sloFactor })));
+  }
+  return { ids };
+};
+
+describe("under overload with evictions", () => {
+  const world = new World({ gpusPerWorker: 2, pagesPerGpu: 35, networkNs: 120_000 });
+  const { ids } = overload(world, 1, 3000);
+  world.run(world.now + 10 * SECOND);
+  const inferences = world.responses.filter(({ messageId }) => ids.has(messageId));
+
+  test("every request is answered and recorded exactly once", () => {
+    expect(ids.size).toBe(3000);
+    expect(inferences.length).toBe(3000);
+    expect(new Set(inferences.map(({ messageId }) => messageId)).size).toBe(3000);
+    const recorded = world.requests.map(({ requestId }) => requestId).sort((a, b) => a - b);
+    expect(recorded).toEqual(Array.from({ length: 3000 }, (_, i) => i));
+  });
+
+  test("every action that was sent has one record, and sent ≤ received ≤ processed", () => {
+    // Start-up's ids come before the scheduler's and are not taken twice.
+    expect(new Set(world.actions.map(({ actionId }) => actionId)).size).toBe(world.actions.length);
+    const sent = world.sent.length;
+    const unsent = world.actions.filter(({ status }) => status === 45).length;
+    expect(world.actions.length).toBe(sent + unsent);
+    for (const { built, sent: at, received, processed } of world.actions) {
+      expect(built <= at && at <= received && received <= processed).toBe(true);
+    }
+  });
+
+  test("a worker never lacks room for the weights it is sent", () => {
+    const failed = world.actions.filter(
+      ({ action, status }) => action === "load_weights" && status !== 0,
+    );
+    expect(failed).toEqual([]);
+    expect(world.actions.filter(({ action }) => action === "evict_weights").length).toBeGreaterThan(
+      10,
+    );
+  });
+
+  test("counts of copies follow loads and evictions", () => {
+    // Two GPUs on one worker: at most 2 GPUs, at most 1 worker.
+    for (const { arrivalGpus, arrivalWorkers, departureGpus, departureWorkers } of world.requests) {
+      expect([arrivalGpus, departureGpus].every((count) => count >= 0 && count <= 2)).toBe(true);
+      expect([arrivalWorkers, departureWorkers]).toEqual([
+        Math.min(arrivalGpus, 1),
+        Math.min(departureGpus, 1),
+      ]);
+    }
+    expect(world.requests.some(({ arrivalGpus }) => arrivalGpus === 2)).toBe(true);
+  });
+
+  test("the same events give the same decisions", () => {
+    const again = new World({ gpusPerWorker: 2, pagesPerGpu: 35, networkNs: 120_000 });
+    overload(again, 1, 3000);
+    again.run(again.now + 10 * SECOND);
+    expect(again.actions).toEqual(world.actions);
+    expect(again.requests).toEqual(world.requests);
+  });
+});
+
+test("the controller never asks to be woken in vain", () => {
+  // 3 s of 100 requests/s: each request costs a few events (request, sent, result, perhaps a timer or two), not more.
+  const world = new World({ gpusPerWorker: 4, networkNs: 100_000 });
+  const start = world.startUp([{ path, copies: 5 }]);
+  for (let i = 0; i < 300; i++) world.at(start + i * 10 * MS, () => world.infer(i % 5));
+  const before = world.steps;
+  world.run(start + 5 * SECOND);
+  expect(world.requests.filter(({ result }) => result === 0).length).toBe(300);
+  expect(world.steps - before).toBeLessThan(300 * 6);
+});
+
+test("a GPU clock of 0 is taken for the last known one", () => {
+  const world = new World();
+  const start = world.startUp([{ path, copies: 1 }]);
+  const { controller } = world;
+  const step = controller.step.bind(controller);
+  controller.step = (now, event) =>
+    step(
+      now,
+      event.kind === "result" && event.result.kind === "infer"
+        ? { ...event, result: { ...event.result, gpuClockBeforeMhz: 0, gpuClockMhz: 0 } }
+        : event,
+    );
+  for (let i = 0; i < 20; i++) world.at(start + i * 20 * MS, () => world.infer(0));
+  world.run(start + SECOND);
+  expect(world.requests.map(({ result }) => result)).toEqual(Array.from({ length: 20 }, () => 0));
+  const infers = world.actions.filter(({ action }) => action === "infer");
+  // 2,730,000 × 1380 = 3,767,400,000; float32 keeps 3,767,399,936 of ten equal samples; / 1380 = 2,729,999.95.
+  expect(infers.at(-1)).toMatchObject({ expectedDuration: 2_729_999, expectedGpuClockMhz: 1380 });
+});
+
+test("a model that fits no GPU leaves the others alone; its requests end as 4", () => {
+  const profile = (of: string) =>
+    of.includes("huge") ? { ...RESNET50, weightsPages: 50 } : RESNET50;
+  const world = new World({ pagesPerGpu: 20, profile });
+  const start = world.startUp([
+    { path: "/zoo/huge/model", copies: 1 },
+    { path, copies: 1 },
+  ]);
+  expect(world.lines).toContain("Model 0 needs 50 pages: no GPU is large enough");
+  world.infer(0);
+  world.infer(1);
+  world.run(start + SECOND);
+  expect(world.requests.map(({ modelId, result }) => [modelId, result])).toEqual([
+    [1, 0],
+    [0, 4],
+  ]);
+  expect(world.actions.filter(({ action }) => action === "evict_weights")).toEqual([]);
+});
+
+test("an output is cut into one piece per request", () => {
+  const world = new World();
+  const start = world.startUp([{ path, copies: 1 }]);
+  const { controller } = world;
+  const step = controller.step.bind(controller);
+  controller.step = (now, event) =>
+    step(
+      now,
+      event.kind === "result" && event.result.kind === "infer"
+        ? { ...event, result: { ...event.result, output: { sizeBytes: 8000 } } }
+        : event,
+    );
+  const responses: ClientResponse[] = [];
+  world.onResponse = (_id, response) => responses.push(response);
+  world.infer(0);
+  world.infer(0);
+  world.run(start + SECOND);
+  const slices = responses.map((response) =>
+    response.kind === "infer" ? [response.output?.index, response.output?.count] : [],
+  );
+  expect(slices).toEqual([
+    [0, 2],
+    [1, 2],
+  ]);
+});
+
+test("summaries come every 10 s, in silence too, and tell of each GPU", () => {
+  const world = new World();
+  const start = world.startUp([{ path, copies: 1 }]);
+  for (let i = 0; i < 10; i++) world.at(start + i * 100 * MS, () => world.infer(0));
+  // In a batch of one the worker takes 2.73 ms; the first request waits 8.31 ms for the weights.
+  world.run(start + 20 * SECOND);
+  const lines = world.lines.slice(world.lines.indexOf(" * Admitting inference requests") + 1);
+  expect(lines.filter((line) => !line.startsWith("Network Status"))).toEqual([
+    "Client throughput=1.0 success=100.00% min=2.7 max=11.0 mean=3.6 p50=2.7 p99=11.0",
+    "W0-GPU0 LoadW min=8.31 max=8.31 mean=8.31 e2emean=8.31 e2emax=8.31 throughput=0.1 utilization=0.00 clock=[0-0] norm_max=0.00 norm_mean=0.00",
+    "W0-GPU0 Infer min=2.73 max=2.73 mean=2.73 e2emean=2.73 e2emax=2.73 throughput=1.0 utilization=0.00 clock=[1380-1380] norm_max=2.73 norm_mean=2.73",
+    "Client throughput=0 success=0% (0/0 violations)",
+  ]);
+});
