@@ -1,8 +1,8 @@
 /** Fetches the public Azure Functions 2019 data set, checks it, and unpacks the invocations of one day. */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { once } from "node:events";
 import { $ } from "zx";
 import { AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
 

@@ -149,7 +149,11 @@ const timerCounts = (rate: number, options: GenerateOptions, rng: Rng): Counts =
 };
 
 /** Bursts that come at random, of random size. */
-const rareCounts = (rate: number, burst: number, options: GenerateOptions, rng: Rng): Counts =>
+const rareCounts = (
+  { rate, burst }: { readonly rate: number; readonly burst: number },
+  options: GenerateOptions,
+  rng: Rng,
+): Counts =>
   Array.from({ length: options.minutes }, (_, index) => {
     const bursts = poisson((rate / burst) * daily(options.firstMinute + index), rng);
     let count = 0;
@@ -188,7 +192,7 @@ const drawCounts = (
 ): Counts => {
   if (trigger === "timer") return timerCounts(rate, options, rng);
   if (rate >= 1) return busyCounts(rate, options, rng);
-  return rareCounts(rate, BURST_MEAN[trigger], options, rng);
+  return rareCounts({ rate, burst: BURST_MEAN[trigger] }, options, rng);
 };
 
 const hash = (rng: Rng): string =>

@@ -40,9 +40,9 @@ const isModelList = (value: unknown): boolean =>
 const findFlaw = (run: Loose): string | null => {
   const { system, workload } = run;
   if (!isWhole(run["seed"])) return "seed";
-  if (!isWhole(run["launchLimitNs"])) return "launch_limit_ns";
-  if (!isWhole(run["drainLimitNs"])) return "drain_limit_ns";
-  if (!isObject(system) || !isWhole(system["sloNs"])) return "system.slo_ns";
+  if (!isWhole(run["launchLimitNs"])) return "launchLimitNs";
+  if (!isWhole(run["drainLimitNs"])) return "drainLimitNs";
+  if (!isObject(system) || !isWhole(system["sloNs"])) return "system.sloNs";
   if (!isModelList(system["models"])) return "system.models";
   if (!isObject(workload)) return "workload";
   const keys = ARRIVAL_KEYS[String(workload["arrivals"])];
@@ -54,6 +54,10 @@ const findFlaw = (run: Loose): string | null => {
   const wrong = Object.entries(keys).find(([key, isRight]) => !isRight(workload[key]));
   return wrong === undefined ? null : `workload.${wrong[0]}`;
 };
+
+/** The key as the file has it: `workload.ratePerS` is stored as `workload.rate_per_s`. */
+const toStoredName = (path: string): string =>
+  path.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The run of this name in the text of a `plan.json`; an error in words, for the user. */
 export const parsePlannedRun = (text: string, name: string): Result<PlannedRun, string> => {
@@ -81,5 +85,5 @@ export const parsePlannedRun = (text: string, name: string): Result<PlannedRun, 
   const flaw = findFlaw(run);
   return flaw === null
     ? ok(run as unknown as PlannedRun)
-    : err(`run "${name}": ${flaw} is missing or invalid`);
+    : err(`run "${name}": ${toStoredName(flaw)} is missing or invalid`);
 };

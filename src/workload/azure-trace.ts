@@ -88,10 +88,23 @@ export class AzureTraceReader {
   finish(): Result<AzureTrace, TraceProblems> {
     if (this.#rest !== "") this.#onLine(this.#rest, true);
     this.#rest = "";
-    if (this.#line === 0) this.#report(1, "", "", "the file is empty", HEADER_REMEDY);
+    if (this.#line === 0)
+      this.#report({
+        line: 1,
+        column: "",
+        value: "",
+        message: "the file is empty",
+        remedy: HEADER_REMEDY,
+      });
     else if (this.#functions.length === 0 && this.#problems.length === 0) {
       const remedy = "add at least one line with the invocations of a function";
-      this.#report(this.#line, "", "", "the file has a header but no functions", remedy);
+      this.#report({
+        line: this.#line,
+        column: "",
+        value: "",
+        message: "the file has a header but no functions",
+        remedy,
+      });
     }
     if (this.#problems.length > 0 || this.#firstMinute === null) {
       return err({ problems: this.#problems, omitted: this.#omitted });
@@ -103,9 +116,9 @@ export class AzureTraceReader {
     });
   }
 
-  #report(line: number, column: string, value: string, message: string, remedy: string): void {
+  #report(problem: TraceProblem): void {
     if (this.#problems.length === TRACE_PROBLEM_LIMIT) this.#omitted++;
-    else this.#problems.push({ line, column, value: shorten(value), message, remedy });
+    else this.#problems.push({ ...problem, value: shorten(problem.value) });
   }
 
   #onLine(raw: string, isLast: boolean): void {
@@ -123,7 +136,13 @@ export class AzureTraceReader {
     const before = this.#problems.length;
     const fields = splitCsvRow(text);
     if (fields === null) {
-      this.#report(1, "", text, "the header has an unclosed quote", HEADER_REMEDY);
+      this.#report({
+        line: 1,
+        column: "",
+        value: text,
+        message: "the header has an unclosed quote",
+        remedy: HEADER_REMEDY,
+      });
     } else {
       this.#checkNameColumns(fields);
       if (this.#problems.length === before) this.#checkMinutes(fields.slice(NAME_COLUMNS.length));
@@ -136,24 +155,42 @@ export class AzureTraceReader {
   #checkNameColumns(fields: readonly string[]): void {
     const wrong = NAME_COLUMNS.filter((name, index) => fields[index] !== name);
     if (wrong.length === NAME_COLUMNS.length) {
-      this.#report(1, "", fields.join(","), "the first line is not the header", HEADER_REMEDY);
+      this.#report({
+        line: 1,
+        column: "",
+        value: fields.join(","),
+        message: "the first line is not the header",
+        remedy: HEADER_REMEDY,
+      });
       return;
     }
     for (const name of wrong) {
       const index = NAME_COLUMNS.indexOf(name);
       const message = `column ${index + 1} of the header must be ${name}`;
-      this.#report(1, name, fields[index] ?? "", message, HEADER_REMEDY);
+      this.#report({
+        line: 1,
+        column: name,
+        value: fields[index] ?? "",
+        message,
+        remedy: HEADER_REMEDY,
+      });
     }
   }
 
   #checkMinutes(names: readonly string[]): void {
     if (names.length === 0) {
-      this.#report(1, "", "", "the header names no minutes", HEADER_REMEDY);
+      this.#report({
+        line: 1,
+        column: "",
+        value: "",
+        message: "the header names no minutes",
+        remedy: HEADER_REMEDY,
+      });
       return;
     }
     if (names.length > MINUTE_COLUMNS_MAX) {
       const message = `the header names ${names.length} minutes, more than the ${MINUTE_COLUMNS_MAX} of 14 days`;
-      this.#report(1, "", "", message, HEADER_REMEDY);
+      this.#report({ line: 1, column: "", value: "", message, remedy: HEADER_REMEDY });
       return;
     }
     const seen = new Set<string>();
@@ -163,12 +200,30 @@ export class AzureTraceReader {
       const column = `column ${index + NAME_COLUMNS.length + 1}`;
       if (minute === null) {
         const message = `${column} of the header is no minute`;
-        this.#report(1, name, name, message, "minutes are whole numbers such as 1 to 1440");
+        this.#report({
+          line: 1,
+          column: name,
+          value: name,
+          message,
+          remedy: "minutes are whole numbers such as 1 to 1440",
+        });
       } else if (seen.has(name)) {
-        this.#report(1, name, name, `minute ${name} appears twice`, "remove one of the columns");
+        this.#report({
+          line: 1,
+          column: name,
+          value: name,
+          message: `minute ${name} appears twice`,
+          remedy: "remove one of the columns",
+        });
       } else if (previous !== null && minute !== previous + 1) {
         const message = `minute ${name} follows minute ${previous}`;
-        this.#report(1, name, name, message, "minutes must be consecutive and in rising order");
+        this.#report({
+          line: 1,
+          column: name,
+          value: name,
+          message,
+          remedy: "minutes must be consecutive and in rising order",
+        });
       }
       seen.add(name);
       previous = minute;
@@ -184,14 +239,26 @@ export class AzureTraceReader {
       return;
     }
     if (this.#blankLine !== null) {
-      this.#report(this.#blankLine, "", "", "blank line between functions", "remove it");
+      this.#report({
+        line: this.#blankLine,
+        column: "",
+        value: "",
+        message: "blank line between functions",
+        remedy: "remove it",
+      });
       this.#blankLine = null;
     }
     const quoted = text.includes('"');
     const fields = quoted ? splitCsvRow(text) : splitNames(text);
     if (fields === null) {
       const remedy = "close the quote on the same line";
-      this.#report(this.#line, "", text, "unclosed quote", isLast ? TRUNCATED : remedy);
+      this.#report({
+        line: this.#line,
+        column: "",
+        value: text,
+        message: "unclosed quote",
+        remedy: isLast ? TRUNCATED : remedy,
+      });
       return;
     }
     const counts = quoted ? fields.slice(NAME_COLUMNS.length).join(",") : (fields[4] ?? "");
@@ -251,7 +318,7 @@ export class AzureTraceReader {
     else if (/^\d+\.\d+$/.test(value)) message = "the count is no whole number";
     else if (/^\d+$/.test(value)) message = `the count is above ${COUNT_MAX}`;
     const remedy = "a count is a whole number of invocations, 0 or more";
-    this.#report(this.#line, minute, value, message, remedy);
+    this.#report({ line: this.#line, column: minute, value, message, remedy });
   }
 
   #reportWidth(found: number, isLast: boolean): void {
@@ -259,7 +326,7 @@ export class AzureTraceReader {
     const message = `the line has ${found} ${found === 1 ? "field" : "fields"}, the header has ${expected}`;
     const remedy =
       isLast && found < expected ? TRUNCATED : "give every line as many fields as the header";
-    this.#report(this.#line, "", "", message, remedy);
+    this.#report({ line: this.#line, column: "", value: "", message, remedy });
   }
 }
 

@@ -1,3 +1,4 @@
+/** Reading traces: what the format allows, and one clear problem for each way to break it. */
 import { describe, expect, test } from "bun:test";
 import {
   AzureTraceReader,

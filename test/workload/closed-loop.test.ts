@@ -1,3 +1,4 @@
+/** Closed loops: slots, think time, the end. */
 import { describe, expect, test } from "bun:test";
 import { ns } from "#stdx/nanos.ts";
 import { ClosedLoopArrivals } from "#workload/closed-loop.ts";

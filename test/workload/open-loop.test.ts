@@ -1,3 +1,4 @@
+/** Constant and Poisson arrivals: counts, gaps, seeds. */
 import { describe, expect, test } from "bun:test";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import { ConstantArrivals, PoissonArrivals } from "#workload/open-loop.ts";

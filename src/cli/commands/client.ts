@@ -69,7 +69,9 @@ const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
       ? { traceCsv: readText(resolve(cwd, workload.trace), "trace") }
       : {};
   const arrivals = createArrivalProcess({
-    ...{ workload, seed, instances: countInstances(run) },
+    workload,
+    seed,
+    instances: countInstances(run),
     ...traceCsv,
   });
   if (arrivals.ok) return arrivals.value;
@@ -134,7 +136,8 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
     .action(async ({ host, port }: Address, flags: ClientFlags) => {
       const run = readRun(resolve(context.cwd, flags.plan), flags.run);
       const client = new ClientProcess({
-        ...{ host, port },
+        host,
+        port,
         logDir: flags.logDir === undefined ? null : resolve(context.cwd, flags.logDir),
         load: toLoad(run, flags, context.cwd),
         hasInputs: run.workload.inputs,
