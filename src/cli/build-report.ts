@@ -170,7 +170,7 @@ const summaryOf = (input: ReportInput): readonly string[] => {
     if (result.status === "pass") continue;
     const where = result.run === null ? "" : ` on ${result.run.name}`;
     const why =
-      result.observed === null || result.unit === null
+      result.observed === null
         ? result.reason
         : `observed ${quantity(result.observed, result.unit)}`;
     lines.push(`check ${result.check}${where}: ${why}`);

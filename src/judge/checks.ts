@@ -1,4 +1,5 @@
 /** Holds an experiment's claims against the metrics of its runs. */
+import { type MetricUnit as BoundUnit, METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { Check, Point } from "#experiment/resolved.ts";
 import type { MetricUnit, MetricValue } from "#query/analysis.ts";
 
@@ -21,7 +22,7 @@ export interface CheckResult {
   readonly run: { readonly index: number; readonly name: string } | null;
   readonly status: "pass" | "fail" | "not-evaluated";
   readonly observed: number | null;
-  readonly unit: MetricUnit | null;
+  readonly unit: MetricUnit;
   readonly samples: number;
   /** Why it could not be evaluated; "" otherwise. */
   readonly reason: string;
@@ -36,9 +37,17 @@ const isWithin = (check: Check, value: number): boolean =>
   (check.atLeast === null || value >= check.atLeast) &&
   (check.atMost === null || value <= check.atMost);
 
+const UNITS: Readonly<Record<BoundUnit, MetricUnit>> = {
+  rate: "per_s",
+  duration: "ns",
+  share: "share",
+  count: "count",
+};
+
 const claimOf = (check: Check) => ({
   check: check.name,
   metric: check.metric,
+  unit: UNITS[METRIC_UNITS[check.metric]],
   atLeast: check.atLeast,
   atMost: check.atMost,
 });
@@ -48,7 +57,6 @@ const notEvaluated = (check: Check, run: JudgedRun | null, reason: string): Chec
   run: run === null ? null : { index: run.index, name: run.name },
   status: "not-evaluated",
   observed: null,
-  unit: null,
   samples: 0,
   reason,
 });
@@ -62,7 +70,6 @@ const judgeRun = (check: Check, run: JudgedRun): CheckResult => {
     run: { index: run.index, name: run.name },
     status: isWithin(check, metric.value) ? "pass" : "fail",
     observed: metric.value,
-    unit: metric.unit,
     samples: metric.samples,
     reason: "",
   };

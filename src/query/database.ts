@@ -53,7 +53,7 @@ export class Database implements AsyncDisposable {
   /** All rows of a query as objects. */
   async rows(sql: string, parameters?: Record<string, DuckDBValue>): Promise<readonly SqlRow[]> {
     const reader = await this.#track(sql, this.#connection.runAndReadAll(sql, parameters));
-    return reader.getRowObjectsJS() as readonly SqlRow[];
+    return reader.getRowObjectsJS();
   }
 
   /** All rows of a query in column order, 64-bit integers and decimals as strings: safe to print. */

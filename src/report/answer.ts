@@ -1,6 +1,7 @@
 /** The report's first paragraph: what came out, in two or three sentences. */
-import type { HeadlineChart } from "#report/charts.ts";
+
 import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
+import type { HeadlineChart } from "#report/headline-chart.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
 
 const scheduledOf = (run: ReportedRun): number =>

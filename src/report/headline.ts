@@ -1,6 +1,7 @@
 /** The figure at the top: the metric that the experiment is about, against what it sweeps. */
-import type { HeadlineChart, HeadlinePoint } from "#report/charts.ts";
+
 import { keyName, plural, quantity, writtenValue } from "#report/format.ts";
+import type { HeadlineChart, HeadlinePoint } from "#report/headline-chart.ts";
 import { pointLabel } from "#report/labels.ts";
 import type { ReportedRun, ReportInput, SweptValue } from "#report/model.ts";
 import { spreadOf } from "#stats/spread.ts";
@@ -66,7 +67,7 @@ const boundsOf = (input: ReportInput, metric: string): { value: number; label: s
   const bounds = new Map<string, { value: number; label: string }>();
   for (const result of results) {
     const count = results.filter(({ check }) => check === result.check).length;
-    if (count !== input.runs.length || result.unit === null) continue;
+    if (count !== input.runs.length) continue;
     for (const [value, words] of [
       [result.atLeast, "at least"],
       [result.atMost, "at most"],

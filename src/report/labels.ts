@@ -13,9 +13,16 @@ export const pointLabel = (run: ReportedRun, without?: string): string => {
 
 /** A run in words, unique within the report. */
 export const runLabel = (input: ReportInput, run: ReportedRun): string => {
+  if (input.runs.length === 1 && input.analysis.kind === "ours") return "the run";
   if (run.point.length === 0 && input.repetitions > 1) return `repetition ${run.repetition}`;
   const label = pointLabel(run);
   return input.repetitions > 1 ? `${label}, repetition ${run.repetition}` : label;
+};
+
+const labelOfGroup = (input: ReportInput, label: string, runs: readonly ReportedRun[]): string => {
+  const [only] = runs;
+  if (label === "all") return `all ${runs.length} repetitions`;
+  return input.runs.length === 1 && only !== undefined ? runLabel(input, only) : label;
 };
 
 /** Runs of the same point, in the order of the plan. */
@@ -30,7 +37,7 @@ export const runsByPoint = (
     else group.push(run);
   }
   return [...groups].map(([label, runs]) => ({
-    label: label === "all" ? `all ${runs.length} repetitions` : label,
+    label: labelOfGroup(input, label, runs),
     runs,
   }));
 };

@@ -18,10 +18,10 @@ export const table = (
 ): string => {
   const lines = [columns.map((column) => column.head), ...rows].map((row) => row.map(cell));
   const widths = columns.map((_, at) =>
-    Math.max(3, ...lines.map((line) => [...(line[at] ?? "")].length)),
+    Math.max(3, ...lines.map((line) => (line[at] ?? "").length)),
   );
   const pad = (text: string, at: number): string => {
-    const space = " ".repeat((widths[at] ?? 0) - [...text].length);
+    const space = " ".repeat((widths[at] ?? 0) - text.length);
     return columns[at]?.align === "right" ? space + text : text + space;
   };
   const [head = [], ...body] = lines.map((line) => `| ${line.map(pad).join(" | ")} |`);

@@ -1,20 +1,15 @@
 /** The whole report: one Markdown text and its charts, from typed rows; nothing is read and nothing is written here. */
 import type { TopLevelSpec } from "vega-lite";
 import { answerOf } from "#report/answer.ts";
-import {
-  batchSharesChart,
-  batchSizesChart,
-  type CdfSeries,
-  type HeadlineChart,
-  headlineChart,
-  latencyCdfChart,
-  overTimeChart,
-} from "#report/charts.ts";
+import { batchSharesChart, batchSizesChart } from "#report/batch-chart.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
+import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
 import { runLabel, runNumber } from "#report/labels.ts";
+import { type CdfSeries, latencyCdfChart } from "#report/latency-chart.ts";
 import { details, image, paragraphs } from "#report/markdown.ts";
 import type { ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
+import { overTimeChart } from "#report/over-time-chart.ts";
 import {
   checksSection,
   dataSection,

@@ -5,8 +5,8 @@ import { runLabel } from "#report/labels.ts";
 import { details, left, list, paragraphs, right, table } from "#report/markdown.ts";
 import type { Fact, ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
 
-const claim = (result: CheckResult, unit: CheckResult["unit"]): string => {
-  const show = (value: number): string => (unit === null ? String(value) : quantity(value, unit));
+const claim = (result: CheckResult): string => {
+  const show = (value: number): string => quantity(value, result.unit);
   const bounds = [
     result.atLeast === null ? "" : `at least ${show(result.atLeast)}`,
     result.atMost === null ? "" : `at most ${show(result.atMost)}`,
@@ -21,17 +21,11 @@ export const checksSection = (input: ReportInput): string => {
   if (input.checks.length === 0) return "";
   const rows = input.checks.map((result) => {
     const run = input.runs.find(({ analysis }) => analysis.index === result.run?.index);
-    const unit =
-      result.unit ??
-      input.checks.find((other) => other.metric === result.metric && other.unit !== null)?.unit ??
-      null;
     return [
       result.check,
       run === undefined ? "–" : runLabel(input, run),
-      `${input.analysis.metricTitles[result.metric] ?? result.metric} ${claim(result, unit)}`,
-      result.observed === null || result.unit === null
-        ? result.reason
-        : quantity(result.observed, result.unit),
+      `${input.analysis.metricTitles[result.metric] ?? result.metric} ${claim(result)}`,
+      result.observed === null ? result.reason : quantity(result.observed, result.unit),
       result.samples === 0 ? "–" : grouped(result.samples),
       VERDICTS[result.status],
     ];

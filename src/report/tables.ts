@@ -37,7 +37,7 @@ const spreadText = (runs: readonly ReportedRun[], metric: string): string => {
   const unit: MetricUnit | undefined = found[0]?.unit;
   if (spread === null || unit === undefined) return "–";
   const median = quantity(spread.median, unit);
-  return spread.count === 1
+  return quantity(spread.min, unit) === quantity(spread.max, unit)
     ? median
     : `${median} (${quantity(spread.min, unit)} to ${quantity(spread.max, unit)})`;
 };

@@ -295,7 +295,9 @@ const FIXTURE_SPEC = experiment({
 
 /** The plan of the fixture, by the product's own planner. */
 export const fixturePlan = (change: Record<string, unknown> = {}): Plan => {
-  const planned = planExperiment({ ...FIXTURE_SPEC, ...change }, { schedulers: ["INFER5"] });
+  const changed = Object.entries({ ...FIXTURE_SPEC, ...change });
+  const spec = Object.fromEntries(changed.filter(([, value]) => value !== undefined));
+  const planned = planExperiment(spec, { schedulers: ["INFER5"] });
   if (!planned.ok) throw new Error(JSON.stringify(planned.error, null, 2));
   return planned.value;
 };
@@ -388,7 +390,7 @@ const fixtureManifest = (plan: Plan): Manifest => ({
 export interface FixtureOptions {
   /** State of each run by index; runs that are not `done` have no logs. Default: all done. */
   readonly states?: readonly (RunState | "no run.json")[];
-  /** Changes to the experiment. */
+  /** Changes to the experiment's keys; an undefined one is left out. */
   readonly spec?: Record<string, unknown>;
   readonly dialect?: TelemetryDialect;
 }

@@ -15,7 +15,7 @@ interface QueryOptions {
 
 const cellText = (value: unknown): string => {
   if (value === null || value === undefined) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 };
 
 const csvCell = (value: unknown): string => {

@@ -1,0 +1,181 @@
+/** The figure at the top: a metric against what the experiment sweeps. */
+import type { TopLevelSpec } from "vega-lite";
+import type { MetricUnit } from "#query/analysis.ts";
+import { axisTitle, axisValue, isWide, type Layer, specOf } from "#report/chart-spec.ts";
+import { CHART_WIDTH, COLOUR, orderedColours } from "#report/theme.ts";
+
+export interface HeadlinePoint {
+  /** Numeric where the parameter is a quantity, else its text. */
+  readonly x: number | string;
+  readonly xLabel: string;
+  readonly value: number;
+  /** The other swept parameters, in words; "" when there is only one. */
+  readonly series: string;
+}
+
+export interface HeadlineChart {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly unit: MetricUnit;
+  readonly metricTitle: string;
+  readonly xTitle: string;
+  /** One per run that has the metric. */
+  readonly points: readonly HeadlinePoint[];
+  /** Medians over repetitions, in order of x. */
+  readonly medians: readonly HeadlinePoint[];
+  /** Positions whose runs all lack the metric. */
+  readonly missing: readonly { readonly x: number | string; readonly xLabel: string }[];
+  /** Offered load at each position, for rates; empty otherwise. */
+  readonly reference: readonly { readonly x: number | string; readonly value: number }[];
+  readonly bounds: readonly { readonly value: number; readonly label: string }[];
+}
+
+const headlineX = (chart: HeadlineChart): Record<string, unknown> => {
+  const all = [...chart.points, ...chart.missing];
+  const labels = Object.fromEntries(all.map((point) => [String(point.x), point.xLabel]));
+  const numbers = all.map((point) => point.x).filter((x) => typeof x === "number");
+  const axis = {
+    title: chart.xTitle,
+    labelExpr: `(${JSON.stringify(labels)})[toString(datum.value)]`,
+    labelAngle: 0,
+    labelOverlap: "greedy",
+  };
+  if (numbers.length !== all.length) {
+    return { field: "x", type: "ordinal", sort: null, axis: { ...axis, labelExpr: "datum.value" } };
+  }
+  const values = [...new Set(numbers)].sort((a, b) => a - b);
+  const isLog = isWide(values) && (values[0] ?? 0) > 0;
+  const low = values[0] ?? 0;
+  const high = values.at(-1) ?? 1;
+  const pad = isLog ? (high / low) ** 0.06 : (high - low || Math.abs(high) || 1) * 0.06;
+  return {
+    field: "x",
+    type: "quantitative",
+    scale: {
+      type: isLog ? "log" : "linear",
+      ...(isLog ? {} : { zero: false }),
+      nice: false,
+      domain: isLog ? [low / pad, high * pad] : [low - pad, high + pad],
+    },
+    axis: { ...axis, values },
+  };
+};
+
+const headlineY = (chart: HeadlineChart): Record<string, unknown> => {
+  const values = [
+    ...chart.points.map((point) => point.value),
+    ...chart.reference.map((point) => point.value),
+    ...chart.bounds.map((bound) => bound.value),
+  ].map((value) => axisValue(value, chart.unit));
+  const isLog = chart.unit === "ns" && isWide(values) && Math.min(...values) > 0;
+  const top = Math.max(...values, 0);
+  const domain = chart.unit === "share" && top > 50 ? [0, 105] : [0, top === 0 ? 1 : top * 1.12];
+  return {
+    field: "y",
+    type: "quantitative",
+    title: axisTitle(chart.metricTitle, chart.unit),
+    scale: isLog ? { type: "log", nice: true } : { zero: true, nice: false, domain },
+    axis: { tickCount: 6 },
+  };
+};
+
+const BASELINE_LABEL = { align: "left", baseline: "bottom", dx: 2, dy: -3 };
+
+const boundLayers = (chart: HeadlineChart, y: Record<string, unknown>): Layer[] =>
+  chart.bounds.length === 0
+    ? []
+    : [
+        {
+          data: {
+            values: chart.bounds.map((bound) => ({
+              y: axisValue(bound.value, chart.unit),
+              label: bound.label,
+            })),
+          },
+          layer: [
+            {
+              mark: { type: "rule", color: COLOUR.vermilion, strokeDash: [5, 4], strokeWidth: 1.2 },
+              encoding: { y },
+            },
+            {
+              mark: { type: "text", color: COLOUR.vermilion, ...BASELINE_LABEL },
+              encoding: { y, x: { value: 0 }, text: { field: "label" } },
+            },
+          ],
+        },
+      ];
+
+const referenceLayers = (
+  chart: HeadlineChart,
+  x: Record<string, unknown>,
+  y: Record<string, unknown>,
+): Layer[] => {
+  const values = chart.reference.map((point) => ({ x: point.x, y: point.value }));
+  const last = values.at(-1);
+  if (last === undefined) return [];
+  return [
+    {
+      data: { values },
+      mark: { type: "line", color: COLOUR.axis, strokeDash: [2, 3], strokeWidth: 1.5 },
+      encoding: { x, y },
+    },
+    {
+      data: { values: [last] },
+      mark: { type: "text", color: COLOUR.muted, align: "right", baseline: "bottom", dy: -6 },
+      encoding: { x, y, text: { value: "offered load" } },
+    },
+  ];
+};
+
+/** The metric of the headline against the swept parameter: a dot per run, a line through the medians. */
+export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
+  const x = headlineX(chart);
+  const y = headlineY(chart);
+  const series = [...new Set(chart.medians.map((point) => point.series))];
+  const toRow = (point: HeadlinePoint) => ({
+    x: point.x,
+    y: axisValue(point.value, chart.unit),
+    series: point.series,
+  });
+  const colours = series.length > 1 ? orderedColours(series.length) : [COLOUR.blue];
+  const color = {
+    field: "series",
+    type: "nominal",
+    sort: null,
+    scale: { domain: series, range: colours },
+    legend: series.length > 1 ? { title: null, orient: "top-left" } : null,
+  };
+  const missing = chart.missing.map((point) => ({ x: point.x, label: "no result" }));
+  return specOf({
+    width: CHART_WIDTH,
+    height: 300,
+    title: { text: chart.title, subtitle: chart.subtitle },
+    layer: [
+      ...boundLayers(chart, y),
+      ...referenceLayers(chart, x, y),
+      {
+        data: { values: chart.medians.map(toRow) },
+        mark: { type: "line", strokeWidth: 2.2 },
+        encoding: { x, y, color },
+      },
+      {
+        data: { values: chart.points.map(toRow) },
+        mark: { type: "point", filled: true, size: 62, opacity: 1 },
+        encoding: { x, y, color },
+      },
+      ...(missing.length === 0
+        ? []
+        : [
+            {
+              data: { values: missing },
+              mark: { type: "text", color: COLOUR.vermilion, baseline: "bottom", dy: -4 },
+              encoding: {
+                x,
+                y: { value: 300 },
+                text: { field: "label" },
+              },
+            },
+          ]),
+    ],
+  });
+};

@@ -1,0 +1,142 @@
+/** The `report` and `query` commands as a user runs them: output, exit codes, messages. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { FIXTURE_EPOCH_NS, writeResultsFixture } from "../support/results-fixture.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "report-query-test-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const MAIN = resolve(import.meta.dir, "../../src/cli/main.ts");
+
+const run = async (...args: string[]) => {
+  await using child = Bun.spawn([process.execPath, MAIN, ...args], {
+    stdout: "pipe",
+    stderr: "pipe",
+    cwd: scratch,
+  });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { exitCode: await child.exited, stdout, stderr };
+};
+
+const HOLDING = { checks: { fine: { metric: "goodput", atLeast: "1/s" } } };
+
+const sound = join(scratch, "sound");
+writeResultsFixture(sound, { spec: HOLDING });
+
+describe("report", () => {
+  test("all checks hold: 0, and the report's path comes last", async () => {
+    const { exitCode, stdout } = await run("report", "sound");
+    expect(exitCode).toBe(0);
+    expect(stdout.trimEnd()).toEndWith(`report: ${join(sound, "report.md")}`);
+    expect(stdout).toContain("The check holds.");
+  });
+
+  test("a check that does not hold: 3", async () => {
+    writeResultsFixture(join(scratch, "claims"));
+    const { exitCode, stdout } = await run("report", "claims");
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain("check fast at the median on 00-slo=25ms-rep=1: observed 40.0 ms");
+  });
+
+  test("a failed run: 4", async () => {
+    writeResultsFixture(join(scratch, "broken"), { spec: HOLDING, states: ["done", "failed"] });
+    expect((await run("report", "broken")).exitCode).toBe(4);
+  });
+
+  test("no such folder, and a folder without logs: 5 and what is missing, no stack", async () => {
+    mkdirSync(join(scratch, "empty"));
+    for (const [folder, words] of [
+      ["nowhere", "does not exist"],
+      ["empty", "no manifest.json"],
+    ] as const) {
+      const { exitCode, stderr } = await run("report", folder);
+      expect(exitCode).toBe(5);
+      expect(stderr).toContain(words);
+      expect(stderr).not.toContain("    at ");
+    }
+  });
+
+  test("one unusable folder does not take the other report with it", async () => {
+    const { exitCode, stdout, stderr } = await run("report", "empty-too", "sound");
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain("does not exist");
+    expect(stdout).toContain("report: ");
+  });
+
+  test("foreign logs are not written to, even when asked", async () => {
+    const logs = resolve(import.meta.dir, "../golden/telemetry");
+    const { exitCode, stderr } = await run("report", logs, "--out", join(logs, "here"));
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("not ours to write to");
+  });
+
+  test("a place that cannot be written", async () => {
+    writeFileSync(join(scratch, "occupied"), "");
+    const { exitCode, stderr } = await run("report", "sound", "--out", "occupied/report");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("the report cannot be written to");
+    expect(stderr).toContain("--out DIR");
+  });
+});
+
+describe("query", () => {
+  const SQL =
+    "select run, count(*) as n, min(scheduled_ns) as first from client group by run order by run";
+  // The first request is scheduled 0.5 s after the epoch; a double would round it.
+  const first = String(FIXTURE_EPOCH_NS + 500_000_000n);
+
+  test("a table", async () => {
+    const { exitCode, stdout } = await run("query", "sound", SQL);
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n")[2]).toBe(`  0  12  ${first}`);
+    expect(stdout).toContain("(2 rows)");
+  });
+
+  test("CSV", async () => {
+    const { stdout } = await run("query", "sound", SQL, "--format", "csv");
+    expect(stdout).toBe(`run,n,first\n0,12,${first}\n1,12,${first}\n`);
+  });
+
+  test("CSV quotes what needs it", async () => {
+    const { stdout } = await run("query", "sound", `select 'a,"b' as "x,y"`, "--format", "csv");
+    expect(stdout).toBe('"x,y"\n"a,""b"\n');
+  });
+
+  test("JSON keeps 64-bit integers exact", async () => {
+    const { stdout } = await run("query", "sound", SQL, "--format", "json");
+    expect(JSON.parse(stdout)[0]).toEqual({ run: 0, n: "12", first });
+  });
+
+  test("every view is there, with rows", async () => {
+    const views = ["runs", "requests", "actions", "client", "batches"];
+    const sql = views.map(
+      (view) => `select '${view}' as view, count(*) > 0 as filled from ${view}`,
+    );
+    const { stdout } = await run(
+      "query",
+      "sound",
+      `${sql.join(" union all ")} order by view`,
+      "--format",
+      "csv",
+    );
+    expect(stdout).toBe(
+      `view,filled\n${[...views]
+        .sort()
+        .map((view) => `${view},true`)
+        .join("\n")}\n`,
+    );
+  });
+
+  test("a mistake in SQL: 2, the reason and the views' names, no stack", async () => {
+    const { exitCode, stderr } = await run("query", "sound", "select nothing from nowhere");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("nowhere");
+    expect(stderr).toContain("views: runs, requests");
+    expect(stderr).not.toContain("    at ");
+  });
+});

@@ -1,0 +1,131 @@
+/** Whole reports against golden texts; `UPDATE_GOLDEN=1 bun test test/report` writes them anew. */
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BuiltReport, buildReport } from "#cli/build-report.ts";
+import { type FixtureOptions, writeResultsFixture } from "../support/results-fixture.ts";
+
+const GOLDEN = join(import.meta.dir, "../golden/report");
+const RECORDED = join(import.meta.dir, "../golden/telemetry");
+
+const scratch = mkdtempSync(join(tmpdir(), "report-test-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+const expectGolden = (name: string, text: string): void => {
+  const path = join(GOLDEN, name);
+  if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, text);
+  expect(text).toBe(readFileSync(path, "utf8"));
+};
+
+const buildFixture = async (
+  name: string,
+  options: FixtureOptions,
+): Promise<{ readonly folder: string; readonly built: BuiltReport }> => {
+  const folder = join(scratch, name);
+  writeResultsFixture(folder, options);
+  return { folder, built: await buildReport({ folder }) };
+};
+
+const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+
+/** Every image that a report shows must lie where its link leads. */
+const expectLinksToLead = (folder: string, markdown: string): void => {
+  const links = [...markdown.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, link]) => link as string);
+  expect(links.length).toBeGreaterThan(0);
+  for (const link of links) expect(existsSync(join(folder, link))).toBe(true);
+};
+
+describe("report", () => {
+  test("a sweep of two runs", async () => {
+    const { folder, built } = await buildFixture("sweep", {});
+    expect(built).toMatchObject({
+      reportPath: join(folder, "report.md"),
+      checksPassed: 1,
+      checksFailed: 1,
+      runsFailed: 0,
+    });
+    const top = readFileSync(built.reportPath, "utf8");
+    expectGolden("sweep.md", top);
+    expectLinksToLead(folder, top);
+    const inside = readFileSync(join(folder, "derived", "report.md"), "utf8");
+    expectLinksToLead(join(folder, "derived"), inside);
+    expect(inside).toBe(top.replaceAll("derived/charts/", "charts/"));
+  });
+
+  test("one run without a sweep", async () => {
+    const spec = { sweep: undefined, checks: undefined, report: undefined };
+    const { built } = await buildFixture("single", { spec });
+    expectGolden("single.md", readFileSync(built.reportPath, "utf8"));
+  });
+
+  test("repetitions, failed runs and runs that never started", async () => {
+    const { built } = await buildFixture("failed", {
+      spec: { repetitions: 2 },
+      states: ["done", "failed", "done", "no run.json"],
+    });
+    expect(built).toMatchObject({ checksPassed: 0, checksFailed: 2, runsFailed: 2 });
+    const text = readFileSync(built.reportPath, "utf8");
+    expectGolden("failed.md", text);
+    expect(text).toContain("no such profile");
+  });
+
+  test("no run finished", async () => {
+    const { built } = await buildFixture("none", { states: ["failed", "interrupted"] });
+    const text = readFileSync(built.reportPath, "utf8");
+    expect(text).toContain("No run finished, so there is no answer.");
+    expect(text).toContain("No log was found.");
+    expect(built.runsFailed).toBe(2);
+  });
+
+  test("recorded logs of the original", async () => {
+    const outDir = join(scratch, "recorded");
+    const copy = join(scratch, "logs");
+    cpSync(RECORDED, copy, { recursive: true });
+    const built = await buildReport({ folder: copy, outDir });
+    const text = readFileSync(built.reportPath, "utf8").replaceAll(copy, "LOGS");
+    expectGolden("recorded.md", text);
+    expectLinksToLead(outDir, text);
+    // Logs that are not ours are never written to.
+    expect(filesBelow(copy).map((path) => path.slice(copy.length))).toEqual(
+      filesBelow(RECORDED).map((path) => path.slice(RECORDED.length)),
+    );
+  });
+
+  test("is the same bytes again, charts and data included, also from scratch", async () => {
+    const { folder } = await buildFixture("again", {});
+    const read = (): Record<string, string> =>
+      Object.fromEntries(
+        [...filesBelow(join(folder, "derived")), join(folder, "report.md")].map((path) => [
+          path,
+          readFileSync(path, "base64"),
+        ]),
+      );
+    const first = read();
+    await buildReport({ folder });
+    expect(read()).toEqual(first);
+    rmSync(join(folder, "derived"), { recursive: true });
+    await buildReport({ folder });
+    expect(read()).toEqual(first);
+  });
+
+  test("charts of an earlier build do not linger", async () => {
+    const { folder } = await buildFixture("linger", {});
+    const stale = join(folder, "derived", "charts", "stale.svg");
+    writeFileSync(stale, "");
+    await buildReport({ folder });
+    expect(existsSync(stale)).toBe(false);
+  });
+});
