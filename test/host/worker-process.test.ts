@@ -214,8 +214,13 @@ test("the summary line counts since the last one, pending since the start", () =
     traffic.countAction(action);
   traffic.countResult({ kind: "clear_cache", actionId: 1, actionReceived: null, resultSent: null });
   traffic.countResult({
-    ...{ kind: "error", actionId: 2, actionReceived: null, resultSent: null },
-    ...{ action: "infer", status: 82, message: "" },
+    kind: "error",
+    actionId: 2,
+    actionReceived: null,
+    resultSent: null,
+    action: "infer",
+    status: 82,
+    message: "",
   });
   expect(traffic.takeLine(link)).toBe(
     "Clock Skew=-545  RTT=25267  LdWts=1  Inf=2  Evct=1  || Total Pending=3  Errors=1",

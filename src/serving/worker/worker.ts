@@ -188,7 +188,12 @@ export class Worker {
       loaded.value;
     this.#send(held, {
       kind: "load_model",
-      ...{ inputBytes, outputBytes, batchSizes, weightsPages, weightsLoadNs, execNs },
+      inputBytes,
+      outputBytes,
+      batchSizes,
+      weightsPages,
+      weightsLoadNs,
+      execNs,
       actionId: held.action.actionId,
       actionReceived: held.received,
       resultSent: null,

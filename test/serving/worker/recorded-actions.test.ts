@@ -73,8 +73,13 @@ const toAction = (frame: Frame, epoch: bigint): Action => {
   const window = { earliest: f.instant("earliest"), latest: f.instant("latest") };
   if (frame.message === "LoadModelFromDiskActionProto") {
     return {
-      ...{ kind: "load_model", actionId, modelId, path: f.text("model_path"), ...window },
-      ...{ copies: f.number("no_of_copies"), maxBatchSize: f.number("max_batch_size") },
+      kind: "load_model",
+      actionId,
+      modelId,
+      path: f.text("model_path"),
+      ...window,
+      copies: f.number("no_of_copies"),
+      maxBatchSize: f.number("max_batch_size"),
       maxExecNs: ns(f.number("max_exec_duration")),
     };
   }
@@ -97,7 +102,7 @@ const describeRecorded = (frame: Frame): string => {
     case "ErrorResultProto":
       return `${id} error ${f.number("status")}`;
     case "LoadModelFromDiskResultProto":
-      return `${id} load_model ${f.number("num_weights_pages")} pages ${f.number("weights_size_in_cache")} B, ${f.list("supported_batch_sizes")} ${f.list("batch_size_exec_times_nanos")}, ${f.number("copies_created")}`;
+      return `${id} load_model ${f.number("num_weights_pages")} pages ${f.number("weights_size_in_cache")} B, ${f.list("supported_batch_sizes").join()} ${f.list("batch_size_exec_times_nanos").join()}, ${f.number("copies_created")}`;
     case "LoadWeightsResultProto":
       return `${id} load_weights ${f.duration(["timing", "duration"])}`;
     case "EvictWeightsResultProto":
@@ -115,7 +120,7 @@ const describeResult = (result: ActionResult): string => {
     case "error":
       return `${id} error ${result.status}`;
     case "load_model":
-      return `${id} load_model ${result.weightsPages} pages ${result.weightsBytes} B, ${result.batchSizes} ${result.execNs}, ${result.copies}`;
+      return `${id} load_model ${result.weightsPages} pages ${result.weightsBytes} B, ${result.batchSizes.join()} ${result.execNs.join()}, ${result.copies}`;
     case "load_weights":
       return `${id} load_weights ${result.timing.duration}`;
     case "evict_weights":
@@ -170,8 +175,12 @@ interface Replay {
 const replay = ({ actions, results, gpuCount, pages, isPinned }: Replay): readonly string[] => {
   const worker = new PacedWorker(
     {
-      ...{ gpuCount, weightsCacheBytes: pages * 16_777_216, pageSizeBytes: 16_777_216 },
-      ...{ ioPoolBytes: 0, workspacePoolBytes: 0, hostIoPoolBytes: 0 },
+      gpuCount,
+      weightsCacheBytes: pages * 16_777_216,
+      pageSizeBytes: 16_777_216,
+      ioPoolBytes: 0,
+      workspacePoolBytes: 0,
+      hostIoPoolBytes: 0,
       catalogue: new ProfileCatalogue(profiles()),
     },
     new SimulatedDevice(),
