@@ -32,18 +32,24 @@ export default experiment({
     duration: seconds(10),
     coolDown: seconds(1),
   },
-  // 3 runs × 13 s.
-  sweep: { "system.slo": [ms(25), ms(50), ms(100)] },
+  // 3 runs × 13 s. A single execution of the slowest model takes 3.8 ms, and actions are sent up to 10 ms ahead.
+  sweep: { "system.slo": [ms(10), ms(25), ms(100)] },
   checks: {
-    // Above 20 times the slowest model's single execution: what misses it was refused, not late.
+    // 100 ms are 26 executions of the slowest model: with half of the GPUs' time in use, only bursts may miss it.
     "relaxed SLO is met": {
       metric: "slo_attainment",
       atLeast: 0.95,
       when: { "system.slo": ms(100) },
     },
+    // All weights fit a GPU, so that only a model's first request on it waits for them.
+    "weights stay loaded": { metric: "cold_start_share", atMost: 0.05 },
     "nothing is left unsent": { metric: "dropped_share", atMost: 0 },
-    // Later sends would show as latency of the system; a tenth of the tightest SLO is the most that is let pass.
-    "load arrives on time": { metric: "send_lateness_p99", atMost: ms(10) },
+    // Latency counts from when a request was due: at most a fifth of the relaxed SLO may be the generator's own delay.
+    "load arrives on time": {
+      metric: "send_lateness_p99",
+      atMost: ms(20),
+      when: { "system.slo": ms(100) },
+    },
   },
   report: { headline: { metric: "slo_attainment", against: "system.slo" } },
 });

@@ -28,11 +28,16 @@ export default experiment({
   checks: {
     "relaxed SLO is met": {
       metric: "slo_attainment",
-      atLeast: 0.99,
+      atLeast: 0.95,
       when: { "system.slo": ms(500) },
     },
     "all of the load is offered": { metric: "dropped_share", atMost: 0 },
-    "load arrives on time": { metric: "send_lateness_p99", atMost: ms(10) },
+    // Latency counts from when a request was due: the generator's own delay has to be small against the relaxed SLO.
+    "load arrives on time": {
+      metric: "send_lateness_p99",
+      atMost: ms(25),
+      when: { "system.slo": ms(500) },
+    },
   },
   report: { headline: { metric: "slo_attainment", against: "system.slo" } },
 });

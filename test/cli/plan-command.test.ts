@@ -38,9 +38,9 @@ describe("--plan", () => {
     await folder.write("mine.ts", VALID.replace('"trial"', '"plan-command-test"'));
     const { exitCode, stdout, stderr } = await runPlan(folder.path, [
       "mine.ts",
-      ...["--set", "workload.duration=30s"],
-      ...["--set", "workload.rate=50/s"],
-      ...["--seed", "3"],
+      "--set=workload.duration=30s",
+      "--set=workload.rate=50/s",
+      "--seed=3",
     ]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     // 50/s for 2 + 30 + 1 s.
@@ -67,7 +67,7 @@ describe("--plan", () => {
     using folder = new ExperimentFolder();
     const { exitCode, stderr } = await runPlan(folder.path, [
       "azure-trace",
-      ...["--set", "workload.trace=nowhere.csv"],
+      "--set=workload.trace=nowhere.csv",
     ]);
     expect(exitCode).toBe(5);
     expect(stderr).toContain('--set workload.trace = "nowhere.csv"\n    no such file');

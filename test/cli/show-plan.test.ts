@@ -30,7 +30,7 @@ Runs, in this order
     expect(text).toContain(
       "disk: about 2.8 MB (500 B per request and 0.3 MB per run), in results/trial/\n",
     );
-    expect(text).toEndWith("\nNothing was started.\n");
+    expect(text).toEndWith("\nNothing was started.");
   });
 
   test("names system, workload, checks and headline", async () => {
