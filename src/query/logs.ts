@@ -34,13 +34,6 @@ export const LOGS: readonly LogDefinition[] = [
   define("client", CLIENT_LOG),
 ];
 
-/** The definition of one log; every name has one. */
-export const logDefinition = (name: LogName): LogDefinition => {
-  const found = LOGS.find((log) => log.name === name);
-  if (found === undefined) throw new Error(`invariant broken: no log ${name}`);
-  return found;
-};
-
 /** The `columns` argument of `read_csv`; wrapping columns are read wide and brought back by `selectList`. */
 export const csvColumns = (log: LogDefinition): string => {
   const pairs = log.columns.map(

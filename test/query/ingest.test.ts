@@ -154,6 +154,25 @@ describe("torn and broken rows", () => {
   });
 });
 
+describe("long logs", () => {
+  test("of weeks have few intervals", async () => {
+    const day = 86_400_000_000_000;
+    // Twelve requests, one every two days: 22 days and 1 ns, so 5 requests take at least 11 days.
+    const rows = Array.from({ length: 12 }, (_, index) => requestRow(index * 2 * day));
+    const intervals = (await analyseFolder(writeRequests(rows))).runs[0]?.intervals ?? [];
+    expect(intervals).toHaveLength(1);
+    expect(intervals[0]).toMatchObject({ lengthNs: 22 * day + 1, scheduled: 12 });
+  });
+
+  test("of hours have intervals of minutes", async () => {
+    // 1,200 requests, one every 6 s, take 7,194 s: a sixtieth of it is 119.9 s, and the next round length 300 s.
+    const rows = Array.from({ length: 1200 }, (_, index) => requestRow(index * 6e9));
+    const intervals = (await analyseFolder(writeRequests(rows))).runs[0]?.intervals ?? [];
+    expect(intervals[0]?.lengthNs).toBe(300e9);
+    expect(intervals.reduce((sum, row) => sum + row.scheduled, 0)).toBe(1200);
+  });
+});
+
 describe("reconciliation with the runner's notes", () => {
   const tamper = (name: string, change: (text: string) => string): string => {
     const folder = freshFolder();

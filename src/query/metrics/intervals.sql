@@ -10,9 +10,10 @@ with spans as (
 sized as (
   select *, coalesce(
     list_min(list_filter(
-      [250000000, 500000000, 1000000000, 2000000000, 5000000000, 10000000000, 30000000000,
-       60000000000, 300000000000, 600000000000, 1800000000000, 3600000000000]::BIGINT[],
-      lambda size: size * 60 >= span_ns and size * n >= span_ns * 5::HUGEINT)),
+      [250, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
+       21600000, 86400000]::BIGINT[],
+      lambda size_ms: size_ms * 1000000 >= greatest(span_ns // 60, span_ns // greatest(n // 5, 1)))
+    ) * 1000000,
     span_ns) as size_ns
   from spans
 ),
