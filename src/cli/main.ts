@@ -1,34 +1,55 @@
 /** The command line: picks real parts, runs one command, and turns its ending into an exit code. */
 import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
-import { registerClientCommand } from "#cli/commands/client.ts";
-import { registerControllerCommand } from "#cli/commands/controller.ts";
-import { registerExperimentCommand } from "#cli/commands/experiment.ts";
-import { registerQueryCommand } from "#cli/commands/query.ts";
-import { registerReportCommand } from "#cli/commands/report.ts";
-import { registerWorkerCommand } from "#cli/commands/worker.ts";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 
-const buildProgram = (context: CliContext): Command => {
+type Register = (program: Command, context: CliContext) => void;
+
+/**
+ * Loaded only when named: a role of the serving system must not pay for the database and the charts, which cost a
+ * third of a second of processor time and 50 MB in every process of every run.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  experiment: async () => (await import("#cli/commands/experiment.ts")).registerExperimentCommand,
+  report: async () => (await import("#cli/commands/report.ts")).registerReportCommand,
+  query: async () => (await import("#cli/commands/query.ts")).registerQueryCommand,
+};
+
+const ROLES: Readonly<Record<string, () => Promise<Register>>> = {
+  controller: async () => (await import("#cli/commands/controller.ts")).registerControllerCommand,
+  worker: async () => (await import("#cli/commands/worker.ts")).registerWorkerCommand,
+  client: async () => (await import("#cli/commands/client.ts")).registerClientCommand,
+};
+
+/** The one that is named, or all of them when none is, so that help and "did you mean" know every name. */
+const wanted = (
+  commands: Readonly<Record<string, () => Promise<Register>>>,
+  name: string | undefined,
+): readonly (() => Promise<Register>)[] => {
+  const named = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  return named === undefined ? Object.values(commands) : [named];
+};
+
+const buildProgram = async (argv: readonly string[], context: CliContext): Promise<Command> => {
   const program = new Command("escapement")
     .description("Experiments on model-serving systems: from one file to a report")
     .exitOverride()
     .showHelpAfterError();
-  registerExperimentCommand(program, context);
-  registerReportCommand(program, context);
-  registerQueryCommand(program, context);
-  const clockwork = program.command("clockwork").description("run one role of the serving system by hand");
-  registerControllerCommand(clockwork, context);
-  registerWorkerCommand(clockwork, context);
-  registerClientCommand(clockwork, context);
+  const isRole = argv[0] === "clockwork";
+  for (const load of isRole ? [] : wanted(COMMANDS, argv[0])) (await load())(program, context);
+  const clockwork = program
+    .command("clockwork")
+    .description("run one role of the serving system by hand");
+  for (const load of isRole ? wanted(ROLES, argv[1]) : []) (await load())(clockwork, context);
   return program;
 };
 
 /** Runs one command line; resolves to the exit code. Commands report failure by throwing `UserError`, or set `process.exitCode`. */
 const main = async (argv: readonly string[], context: CliContext): Promise<number> => {
   try {
-    await buildProgram(context).parseAsync([...argv], { from: "user" });
+    const program = await buildProgram(argv, context);
+    await program.parseAsync([...argv], { from: "user" });
     return Number(process.exitCode ?? EXIT.OK);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
@@ -36,11 +57,17 @@ const main = async (argv: readonly string[], context: CliContext): Promise<numbe
       process.stderr.write(`${error.message}\n`);
       return error.exitCode;
     }
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(
+      `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
     return EXIT.FAILED;
   }
 };
 
 const root = resolve(import.meta.dir, "../..");
-const context: CliContext = { cwd: process.env["ESCAPEMENT_CWD"] ?? process.cwd(), root, env: process.env };
+const context: CliContext = {
+  cwd: process.env["ESCAPEMENT_CWD"] ?? process.cwd(),
+  root,
+  env: process.env,
+};
 process.exitCode = await main(process.argv.slice(2), context);
