@@ -116,7 +116,8 @@ export class ControllerProcess {
     });
     // Being a millisecond late costs nothing: GPUs are given work ten milliseconds ahead.
     this.#alarm = new Alarm({
-      ...{ clock: this.#clock, mode: "coarse" },
+      clock: this.#clock,
+      mode: "coarse",
       onDue: () => this.#step({ kind: "timer" }),
     });
   }
@@ -188,16 +189,29 @@ export class ControllerProcess {
       const connected = await connect({
         endpoint: ENDPOINTS.controllerForWorkers,
         clock: this.#clock,
-        ...{ host, port, timeoutMs: connectTimeoutMs, signal: this.#giveUpConnecting.signal },
+        host,
+        port,
+        timeoutMs: connectTimeoutMs,
+        signal: this.#giveUpConnecting.signal,
         accept: () => ({
           onMessage: (frame, received) => {
             this.#traffic.received(frame.body.byteLength);
             const result = resultFromWire(frame, this.#clock);
-            if (result.ok) this.#step({ kind: "result", worker, received, result: result.value });
+            if (result.ok)
+              this.#step({
+                kind: "result",
+                worker,
+                received,
+                result: result.value,
+              });
             else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
           },
           onSent: ({ fields }) => {
-            this.#step({ kind: "action_sent", worker, actionId: fields.actionId });
+            this.#step({
+              kind: "action_sent",
+              worker,
+              actionId: fields.actionId,
+            });
           },
           onClose: (reason) => this.#onWorkerClosed(worker, reason),
         }),

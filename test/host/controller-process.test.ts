@@ -31,16 +31,28 @@ const startWorker = async () => {
   const actions: Action[] = [];
   const links: Link<typeof ENDPOINTS.worker>[] = [];
   const listening = await listen({
-    ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+    endpoint: ENDPOINTS.worker,
+    clock,
+    host: "127.0.0.1",
+    port: 0,
     accept: (link) => {
       links.push(link);
       return {
         onMessage: (frame) => {
           const { clockDelta } = link;
-          const action = actionFromWire(frame, { clock, clockDelta });
+          const action = actionFromWire(frame, {
+            clock,
+            clockDelta,
+          });
           actions.push(action);
           const sentAt = clock.now();
-          link.send(resultToWire(answer(action), { clock, clockDelta, sentAt }));
+          link.send(
+            resultToWire(answer(action), {
+              clock,
+              clockDelta,
+              sentAt,
+            }),
+          );
         },
       };
     },
@@ -66,8 +78,14 @@ const answer = (action: Action): ActionResult => {
     }
     case "load_model":
       return {
-        ...{ ...common, kind: action.kind, timing, inputBytes: 100, outputBytes: 4 },
-        ...{ batchSizes: [1, 2], weightsBytes: 2 ** 24, weightsPages: 1 },
+        ...common,
+        kind: action.kind,
+        timing,
+        inputBytes: 100,
+        outputBytes: 4,
+        batchSizes: [1, 2],
+        weightsBytes: 2 ** 24,
+        weightsPages: 1,
         weightsLoadNs: ns(MILLISECOND),
         execNs: [ns(MILLISECOND), ns(2 * MILLISECOND)],
         copies: action.copies,
@@ -77,9 +95,15 @@ const answer = (action: Action): ActionResult => {
       return { ...common, kind: action.kind, timing };
     case "infer":
       return {
-        ...{ ...common, kind: action.kind, gpuId: 0, output: EMPTY_PAYLOAD },
-        ...{ copyInput: timing, exec: timing, copyOutput: timing },
-        ...{ gpuClockBeforeMhz: 1380, gpuClockMhz: 1380 },
+        ...common,
+        kind: action.kind,
+        gpuId: 0,
+        output: EMPTY_PAYLOAD,
+        copyInput: timing,
+        exec: timing,
+        copyOutput: timing,
+        gpuClockBeforeMhz: 1380,
+        gpuClockMhz: 1380,
       };
     case "clear_cache":
       return { ...common, kind: action.kind };
@@ -91,7 +115,11 @@ const startClient = async (port: number) => {
   const waiting = new Map<number, (response: ClientResponse) => void>();
   let nextMessageId = 0;
   const connected = await connect({
-    ...{ endpoint: ENDPOINTS.client, clock, host: "127.0.0.1", port, timeoutMs: 5000 },
+    endpoint: ENDPOINTS.client,
+    clock,
+    host: "127.0.0.1",
+    port,
+    timeoutMs: 5e3,
     accept: () => ({
       onMessage: (frame) => {
         const { messageId, message } = responseFromWire(frame);
@@ -127,10 +155,21 @@ const startController = (
   const lines: string[] = [];
   const listeners = new Set<() => void>();
   const process = new ControllerProcess({
-    controller: { ...DEFAULT_OPTIONS, strategy: "INFER5", loadStageTimeout: ns(MILLISECOND) },
-    workers: workers.map((port) => ({ host: "127.0.0.1", port })),
-    clients: { host: "127.0.0.1", port: 0 },
-    ...{ generateInputs: false, connectTimeoutMs: 5000 },
+    controller: {
+      ...DEFAULT_OPTIONS,
+      strategy: "INFER5",
+      loadStageTimeout: ns(MILLISECOND),
+    },
+    workers: workers.map((port) => ({
+      host: "127.0.0.1",
+      port,
+    })),
+    clients: {
+      host: "127.0.0.1",
+      port: 0,
+    },
+    generateInputs: false,
+    connectTimeoutMs: 5e3,
     logDir: temporaryFolder(),
     dialect: "documented",
     onStatus: (line) => {
@@ -172,7 +211,12 @@ const temporaryFolder = (): string => {
 const header = { userId: 7, userRequestId: 0 };
 const load = { ...header, kind: "load_model", path: "/zoo/m/model", copies: 2 } as const;
 const infer = (userRequestId: number, modelId: number): ClientRequest => ({
-  ...{ userId: 7, userRequestId, kind: "infer", modelId, batchSize: 1, sloFactor: 0 },
+  userId: 7,
+  userRequestId,
+  kind: "infer",
+  modelId,
+  batchSize: 1,
+  sloFactor: 0,
   input: EMPTY_PAYLOAD,
 });
 
@@ -304,7 +348,10 @@ describe("ControllerProcess", () => {
 
   test("fails when a worker is not there, and when it leaves before it has answered", async () => {
     const closed = await listen({
-      ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+      endpoint: ENDPOINTS.worker,
+      clock,
+      host: "127.0.0.1",
+      port: 0,
       accept: () => ({}) as never,
     });
     if (!closed.ok) throw new Error(closed.error.message);
@@ -314,7 +361,10 @@ describe("ControllerProcess", () => {
     expect(absent.ok ? "" : absent.message).toContain("nobody listens there");
 
     const leaving = await listen({
-      ...{ endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0 },
+      endpoint: ENDPOINTS.worker,
+      clock,
+      host: "127.0.0.1",
+      port: 0,
       accept: (link) => ({ onMessage: () => link.abort("closed_here", "gone") }),
     });
     if (!leaving.ok) throw new Error(leaving.error.message);

@@ -109,7 +109,9 @@ export class Scenario {
     for (let worker = 0; worker < workerCount; worker++) this.#step({ kind: "worker_up", worker });
     const gpu = { weightsCacheBytes: pages * PAGE_BYTES, totalPages: pages, residentModels: [] };
     const state = {
-      ...{ pageSizeBytes: PAGE_BYTES, hostIoPoolBytes: 0, models: [] },
+      pageSizeBytes: PAGE_BYTES,
+      hostIoPoolBytes: 0,
+      models: [],
       gpus: Array.from({ length: gpus }, (_, id) => ({
         ...gpu,
         id,
@@ -163,9 +165,16 @@ export class Scenario {
     for (let i = 0; i < count; i++) {
       const userRequestId = this.#requests++;
       this.#step({
-        ...{ kind: "request", connectionId: 0, messageId: userRequestId, arrival: ns(this.#now) },
+        kind: "request",
+        connectionId: 0,
+        messageId: userRequestId,
+        arrival: ns(this.#now),
         request: {
-          ...{ kind: "infer", userId: 0, userRequestId, batchSize: 1, input: { sizeBytes: 0 } },
+          kind: "infer",
+          userId: 0,
+          userRequestId,
+          batchSize: 1,
+          input: { sizeBytes: 0 },
           modelId: numberOf(args, "model", 0),
           sloFactor: numberOf(args, "slo_factor", 0),
         },
@@ -182,9 +191,15 @@ export class Scenario {
       const took = spanOf(args, "took", MODEL.execNs[index] as number);
       const clock = numberOf(args, "clock", 1380);
       this.#result(worker, {
-        ...{ ...bare, kind: "infer", gpuId: action.gpuId, output: { sizeBytes: 0 } },
-        ...{ copyInput: span(end, end), exec: span(end - took, end), copyOutput: span(end, end) },
-        ...{ gpuClockBeforeMhz: clock, gpuClockMhz: clock },
+        ...bare,
+        kind: "infer",
+        gpuId: action.gpuId,
+        output: { sizeBytes: 0 },
+        copyInput: span(end, end),
+        exec: span(end - took, end),
+        copyOutput: span(end, end),
+        gpuClockBeforeMhz: clock,
+        gpuClockMhz: clock,
       });
     } else if (action.kind === "load_weights") {
       const took = spanOf(args, "took", MODEL.weightsLoadNs);

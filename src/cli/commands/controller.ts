@@ -30,6 +30,13 @@ interface ControllerFlags {
   readonly lifeline?: true;
 }
 
+type ControllerArguments = readonly [
+  type: string,
+  workers: readonly Address[],
+  positional: readonly string[],
+  flags: ControllerFlags,
+];
+
 const CLIENT_PORT = 12_346;
 const CONNECT_TIMEOUT = ns(30_000 * MILLISECOND);
 /** The original looks further ahead when it has inputs to make. */
@@ -257,24 +264,17 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         .default("documented"),
     )
     .option("--lifeline", "end in good order when standard input ends")
-    .action(
-      async (
-        type: string,
-        workers: readonly Address[],
-        rest: readonly string[],
-        flags: ControllerFlags,
-      ) => {
-        const controller = new ControllerProcess({
-          ...toOptions(type, parsePositional(rest), flags),
-          workers,
-          clients: { host: flags.bind, port: flags.clientPort },
-          connectTimeoutMs: flags.connectTimeout / MILLISECOND,
-          logDir: logDirOf(context),
-          dialect: flags.telemetryDialect,
-          onStatus: (line) => printLine(formatStatusLine(line)),
-          onLine: printLine,
-        });
-        await runController(controller, flags.lifeline === true);
-      },
-    );
+    .action(async (...[type, workers, rest, flags]: ControllerArguments) => {
+      const controller = new ControllerProcess({
+        ...toOptions(type, parsePositional(rest), flags),
+        workers,
+        clients: { host: flags.bind, port: flags.clientPort },
+        connectTimeoutMs: flags.connectTimeout / MILLISECOND,
+        logDir: logDirOf(context),
+        dialect: flags.telemetryDialect,
+        onStatus: (line) => printLine(formatStatusLine(line)),
+        onLine: printLine,
+      });
+      await runController(controller, flags.lifeline === true);
+    });
 };

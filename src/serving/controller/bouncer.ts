@@ -76,8 +76,16 @@ export class Bouncer {
       line: `Client <--  Rsp${userRequestId}:LS error ${status}: ${MESSAGE}`,
     });
     this.#emit({
-      ...{ kind: "respond", connectionId, messageId },
-      response: { kind: "ls", userRequestId, status, message: MESSAGE, models: [] },
+      kind: "respond",
+      connectionId,
+      messageId,
+      response: {
+        kind: "ls",
+        userRequestId,
+        status,
+        message: MESSAGE,
+        models: [],
+      },
     });
   }
 }

@@ -1,5 +1,5 @@
 /** The books a strategy works with: models, GPUs and their pages, requests, actions in flight, and what results taught. */
-import type { ControllerEffect } from "#serving/controller/events.ts";
+import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
 import {
   type ActionEnding,
@@ -13,9 +13,9 @@ import { LATE_SEND_MARGIN, LEAD_TIME, type SchedulerOptions } from "#serving/con
 import {
   type Arrived,
   type Ending,
-  refuse,
   Request,
   RequestBook,
+  refuse,
   requestTimes,
 } from "#serving/controller/request-book.ts";
 import { inputSourceText } from "#serving/controller/state-text.ts";
@@ -82,20 +82,15 @@ export class Cluster {
     this.#strategy.onAdmitted(now, request);
   }
 
-  onResult(now: Nanos, received: Nanos, result: ActionResult): void {
+  /** False when the result belongs to no action that is outstanding there. */
+  onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
     const entry = this.#inFlight.get(result.actionId);
-    const expected = result.kind === "error" ? entry?.action.kind : result.kind;
-    if (entry === undefined || entry.action.kind !== expected) {
-      const line = `Ignoring result R${result.actionId} (${result.kind}): no such action is outstanding`;
-      this.#emit({ kind: "print", line });
-      return;
-    }
-    this.#end(now, entry, {
-      status: result.kind === "error" ? result.status : STATUS.SUCCESS,
-      message: result.kind === "error" ? result.message : "",
-      received,
-      result,
-    });
+    const kind = result.kind === "error" ? result.action : result.kind;
+    if (entry === undefined || entry.worker !== worker || entry.action.kind !== kind) return false;
+    const { status, message } =
+      result.kind === "error" ? result : { status: STATUS.SUCCESS, message: "" };
+    this.#end(now, entry, { status, message, received, result });
+    return true;
   }
 
   onActionSent(now: Nanos, actionId: number): void {
@@ -109,7 +104,7 @@ export class Cluster {
       if (gpu.worker === worker) gpu.alive = false;
     }
     const message = `worker ${worker} disconnected: ${reason}`;
-    for (const entry of [...this.#inFlight.values()]) {
+    for (const entry of this.#inFlight.values()) {
       if (entry.worker !== worker) continue;
       const status = STATUS.SHUTTING_DOWN;
       this.#end(now, entry, { status, message, received: now, result: null });
@@ -315,7 +310,8 @@ export class Cluster {
     if (how.result?.kind === "infer") {
       this.#learn(entry, how.result);
       const { output } = how.result;
-      const generated = this.options.inputFor !== null && batch.some(isWithoutInput);
+      const generated =
+        this.options.inputFor !== null && batch.some((request) => request.input.sizeBytes === 0);
       for (const [index, request] of batch.entries()) {
         const slice: OutputSlice | null =
           output.sizeBytes === 0 || generated
@@ -384,7 +380,7 @@ export class Cluster {
 
   #inputOf(request: Request): Payload {
     const { inputFor } = this.options;
-    return inputFor !== null && isWithoutInput(request)
+    return inputFor !== null && request.input.sizeBytes === 0
       ? inputFor(request.model.inputBytes)
       : request.input;
   }
@@ -397,5 +393,3 @@ export class Cluster {
     this.#emit({ kind: "print", line });
   }
 }
-
-const isWithoutInput = (request: Request): boolean => request.input.sizeBytes === 0;

@@ -1,6 +1,10 @@
 /** The controller as a state machine: events and the present instant in, effects out; it knows no socket and no timer. */
 import { Cluster } from "#serving/controller/cluster.ts";
-import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
+import type {
+  ControllerEffect,
+  ControllerEvent,
+  ReceivedResult,
+} from "#serving/controller/events.ts";
 import { Gpu, selectGpus } from "#serving/controller/gpu.ts";
 import { buildModels, type Model } from "#serving/controller/model.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
@@ -90,16 +94,12 @@ export class Controller {
     }
   }
 
-  #onResult(now: Nanos, event: Extract<ControllerEvent, { readonly kind: "result" }>): void {
-    const { result, received } = event;
-    if (this.#serving !== null) {
-      this.#serving.cluster.onResult(now, received, result);
-    } else if (!this.#startup.onResult(now, received, result)) {
-      const from = `worker ${event.worker}`;
-      this.#print(
-        `Ignoring result R${result.actionId} (${result.kind}) of ${from}: nothing like it is outstanding`,
-      );
-    }
+  #onResult(now: Nanos, event: ReceivedResult): void {
+    const taker = this.#serving?.cluster ?? this.#startup;
+    if (taker.onResult(now, event)) return;
+    const { worker, result } = event;
+    const what = `R${result.actionId} (${result.kind}) of worker ${worker}`;
+    this.#print(`Ignoring result ${what}: no such action is outstanding`);
   }
 
   #onWorkerDown(now: Nanos, worker: number, reason: string): void {
@@ -141,8 +141,10 @@ export class Controller {
       case "upload": {
         const message = `${request.kind} is not supported by this controller`;
         this.#respond(event, {
-          ...{ kind: request.kind, userRequestId },
-          ...{ status: STATUS.INVALID_REQUEST, message },
+          kind: request.kind,
+          userRequestId,
+          status: STATUS.INVALID_REQUEST,
+          message,
         });
       }
     }

@@ -3,6 +3,14 @@ import type { Action, ActionResult, ClientRequest, ClientResponse } from "#servi
 import type { ActionKind } from "#serving/status.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
+/** A worker's result of an action. */
+export interface ReceivedResult {
+  readonly worker: number;
+  /** When the whole result had been read; at most `now`. */
+  readonly received: Nanos;
+  readonly result: ActionResult;
+}
+
 export type ControllerEvent =
   | {
       readonly kind: "request";
@@ -16,13 +24,7 @@ export type ControllerEvent =
   | { readonly kind: "client_down"; readonly connectionId: number }
   | { readonly kind: "worker_up"; readonly worker: number }
   | { readonly kind: "worker_down"; readonly worker: number; readonly reason: string }
-  | {
-      readonly kind: "result";
-      readonly worker: number;
-      /** When the whole result had been read; at most `now`. */
-      readonly received: Nanos;
-      readonly result: ActionResult;
-    }
+  | (ReceivedResult & { readonly kind: "result" })
   /** The network layer has taken the whole action; frees a send slot. */
   | { readonly kind: "action_sent"; readonly worker: number; readonly actionId: number }
   | { readonly kind: "timer" };

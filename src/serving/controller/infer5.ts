@@ -163,9 +163,9 @@ class Infer5 implements Strategy {
   }
 
   /** Issues at most one batch; true when it did. */
-  #scheduleInfer(now: Nanos, { gpu, candidates, active }: Lane): boolean {
+  #scheduleInfer(now: Nanos, lane: Lane): boolean {
+    const { gpu, candidates, active } = lane;
     if (!gpu.alive) return false;
-    const lane = this.#lanes[gpu.index] as Lane;
     for (;;) {
       const top = candidates.peek();
       if (top === undefined) return false;

@@ -1,5 +1,5 @@
 /** The load stage: each model a client asks for is loaded from disk by every worker, and all must agree on what it is. */
-import type { ControllerEffect } from "#serving/controller/events.ts";
+import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
 import { LOADS_PER_WORKER } from "#serving/controller/options.ts";
@@ -102,10 +102,10 @@ export class LoadStage {
   }
 
   /** True when the result belongs to a load of this stage. */
-  onResult(now: Nanos, received: Nanos, result: ActionResult): boolean {
+  onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
     const entry = this.#inFlight.get(result.actionId);
-    if (entry === undefined || entry.sent === null) return false;
-    const { load, worker, action } = entry;
+    if (entry === undefined || entry.sent === null || entry.worker !== worker) return false;
+    const { load, action } = entry;
     if (result.kind === "load_model") {
       const duration = (result.timing.duration / 1e9).toFixed(1);
       this.#print(
@@ -124,7 +124,7 @@ export class LoadStage {
 
   onWorkerDown(now: Nanos, worker: number, reason: string): void {
     const message = `worker ${worker} disconnected: ${reason}`;
-    for (const entry of [...this.#inFlight.values()]) {
+    for (const entry of this.#inFlight.values()) {
       if (entry.worker !== worker) continue;
       this.#end(now, entry, { status: STATUS.SHUTTING_DOWN, message, received: now, result: null });
     }
@@ -223,8 +223,15 @@ export class LoadStage {
       const { weightsLoadNs, execNs } = result;
       for (let copy = 0; copy < copies; copy++) {
         this.#parts.table.addModel(worker, {
-          ...{ modelId: modelId + copy, path, inputBytes, outputBytes, batchSizes },
-          ...{ weightsBytes, weightsPages, weightsLoadNs, execNs },
+          modelId: modelId + copy,
+          path,
+          inputBytes,
+          outputBytes,
+          batchSizes,
+          weightsBytes,
+          weightsPages,
+          weightsLoadNs,
+          execNs,
         });
       }
     }
@@ -253,7 +260,12 @@ export class LoadStage {
       connectionId: arrived.connectionId,
       messageId: arrived.messageId,
       response: {
-        ...{ kind: "load_model", userRequestId, status, message, modelId, ...sizes },
+        kind: "load_model",
+        userRequestId,
+        status,
+        message,
+        modelId,
+        ...sizes,
         copies: result === undefined ? 0 : copies,
       },
     });

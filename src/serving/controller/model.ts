@@ -22,7 +22,12 @@ export class Model {
   readonly #copiesOfWorker: Uint16Array;
   #workers = 0;
 
-  constructor(info: WorkerModel, index: number, exec: ExecEstimator, workerCount: number) {
+  constructor(
+    info: WorkerModel,
+    place: { readonly index: number; readonly workerCount: number },
+    exec: ExecEstimator,
+  ) {
+    const { index, workerCount } = place;
     this.modelId = info.modelId;
     this.index = index;
     this.path = info.path;
@@ -81,7 +86,8 @@ export const buildModels = (
       context.print(`Model ${info.modelId} has no usable batch size and is left out: ${info.path}`);
       continue;
     }
-    models.push(new Model(info, models.length, new ExecEstimator(kept), context.workerCount));
+    const place = { index: models.length, workerCount: context.workerCount };
+    models.push(new Model(info, place, new ExecEstimator(kept)));
   }
   return models;
 };

@@ -1,6 +1,6 @@
 /** Start-up of the controller: ask the workers what they are, then take model loads until clients have no more. */
 import { Bouncer, type Parked } from "#serving/controller/bouncer.ts";
-import type { ControllerEffect } from "#serving/controller/events.ts";
+import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
 import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
@@ -92,15 +92,15 @@ export class Startup {
   }
 
   /** True when the result belongs to start-up. */
-  onResult(now: Nanos, received: Nanos, result: ActionResult): boolean {
-    const query = this.#queries.get(result.actionId);
-    if (this.#stage !== null && query === undefined) {
-      if (!this.#stage.onResult(now, received, result)) return false;
+  onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
+    if (this.#stage !== null) {
+      if (!this.#stage.onResult(now, { worker, received, result })) return false;
       this.#loadEvent(now);
       return true;
     }
+    const query = this.#queries.get(result.actionId);
     const kind = result.kind === "error" ? result.action : result.kind;
-    if (query === undefined || query.kind !== kind) return false;
+    if (query === undefined || query.worker !== worker || query.kind !== kind) return false;
     this.#endQuery(now, query, { received, result });
     return true;
   }

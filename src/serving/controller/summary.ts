@@ -77,9 +77,14 @@ export class Summary {
     if (record.status !== STATUS.SUCCESS || (kind !== "load_weights" && kind !== "infer")) return;
     const key = `${worker}/${gpuId}/${kind}`;
     const window = this.#actions.get(key) ?? {
-      ...{ worker, gpuId, kind },
-      ...{ durations: new Durations(), endToEnd: new Durations(), normalised: new Durations() },
-      ...{ clockMin: record.gpuClockMhz, clockMax: record.gpuClockMhz },
+      worker,
+      gpuId,
+      kind,
+      durations: new Durations(),
+      endToEnd: new Durations(),
+      normalised: new Durations(),
+      clockMin: record.gpuClockMhz,
+      clockMax: record.gpuClockMhz,
     };
     this.#actions.set(key, window);
     const duration = record.workerDuration ?? 0;

@@ -4,10 +4,16 @@ import { selectGpus } from "#serving/controller/gpu.ts";
 import type { WorkerState } from "#serving/messages.ts";
 
 const worker = (gpus: number): WorkerState => ({
-  ...{ pageSizeBytes: 1, hostIoPoolBytes: 0, models: [] },
+  pageSizeBytes: 1,
+  hostIoPoolBytes: 0,
+  models: [],
   gpus: Array.from({ length: gpus }, (_, id) => ({
-    ...{ id, weightsCacheBytes: 9, totalPages: 9, residentModels: [] },
-    ...{ ioPoolBytes: 0, workspacePoolBytes: 0 },
+    id,
+    weightsCacheBytes: 9,
+    totalPages: 9,
+    residentModels: [],
+    ioPoolBytes: 0,
+    workspacePoolBytes: 0,
   })),
 });
 

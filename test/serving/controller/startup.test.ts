@@ -38,9 +38,15 @@ describe("load stage", () => {
     expect(world.lines).toContain(" * Admitting inference requests");
     const markers = world.lines.filter((line) => line.startsWith("(Startup"));
     expect(markers.map((line) => line.slice(0, line.indexOf(")") + 1))).toEqual([
-      ...["(Startup)", "(Startup-1)", "(Startup-2)", "(Startup-3)", "(Startup-4)"],
-      // Each pause tells of the end once: half a second after the first load, and after the second.
-      ...["(Startup-5)", "(Startup-5)", "(Startup-6)", "(Startup-end)"],
+      "(Startup)",
+      "(Startup-1)",
+      "(Startup-2)",
+      "(Startup-3)",
+      "(Startup-4)",
+      "(Startup-5)",
+      "(Startup-5)",
+      "(Startup-6)",
+      "(Startup-end)",
     ]);
   });
 
@@ -201,11 +207,17 @@ describe("records of start-up", () => {
 describe("workers that cannot be used", () => {
   const options = { ...DEFAULT_OPTIONS, strategy: "INFER5", workerCount: 2 };
   const state = (pageSizeBytes: number, residentModels: readonly number[] = []): WorkerState => ({
-    ...{ pageSizeBytes, hostIoPoolBytes: 0, models: [] },
+    pageSizeBytes,
+    hostIoPoolBytes: 0,
+    models: [],
     gpus: [
       {
-        ...{ id: 0, weightsCacheBytes: 9 * PAGE_BYTES, totalPages: 9, residentModels },
-        ...{ ioPoolBytes: 0, workspacePoolBytes: 0 },
+        id: 0,
+        weightsCacheBytes: 9 * PAGE_BYTES,
+        totalPages: 9,
+        residentModels,
+        ioPoolBytes: 0,
+        workspacePoolBytes: 0,
       },
     ],
   });
@@ -216,8 +228,15 @@ describe("workers that cannot be used", () => {
     of: WorkerState,
   ): readonly ControllerEffect[] =>
     controller.step(ns(1), {
-      ...{ kind: "result", worker, received: ns(1) },
-      result: { ...bare, actionId: worker, kind: "get_worker_state", state: of },
+      kind: "result",
+      worker,
+      received: ns(1),
+      result: {
+        ...bare,
+        actionId: worker,
+        kind: "get_worker_state",
+        state: of,
+      },
     });
   const connect = (): Controller => {
     const controller = new Controller(options);
@@ -245,7 +264,9 @@ describe("workers that cannot be used", () => {
   test("one that answers with an error", () => {
     const controller = connect();
     const effects = controller.step(ns(1), {
-      ...{ kind: "result", worker: 0, received: ns(1) },
+      kind: "result",
+      worker: 0,
+      received: ns(1),
       result: {
         ...bare,
         actionId: 0,
@@ -266,13 +287,23 @@ describe("workers that cannot be used", () => {
     answer(controller, 0, state(PAGE_BYTES));
     const asked = answer(controller, 1, state(PAGE_BYTES, [3]));
     expect(asked).toContainEqual({
-      ...{ kind: "send_action", worker: 1 },
-      action: { kind: "clear_cache", actionId: 2 },
+      kind: "send_action",
+      worker: 1,
+      action: {
+        kind: "clear_cache",
+        actionId: 2,
+      },
     });
     expect(asked).not.toContainEqual({ kind: "ready" });
     const cleared = controller.step(ns(2), {
-      ...{ kind: "result", worker: 1, received: ns(2) },
-      result: { ...bare, actionId: 2, kind: "clear_cache" },
+      kind: "result",
+      worker: 1,
+      received: ns(2),
+      result: {
+        ...bare,
+        actionId: 2,
+        kind: "clear_cache",
+      },
     });
     expect(cleared).toContainEqual({ kind: "ready" });
     expect(cleared.find(({ kind }) => kind === "action_done")).toMatchObject({

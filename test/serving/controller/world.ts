@@ -178,8 +178,13 @@ export class World {
   ): number {
     const { sloFactor = 0, userId = 0 } = extra;
     return this.request({
-      ...{ kind: "infer", modelId, batchSize: 1, sloFactor, userId },
-      ...{ userRequestId: this.#nextMessage, input: { sizeBytes: 0 } },
+      kind: "infer",
+      modelId,
+      batchSize: 1,
+      sloFactor,
+      userId,
+      userRequestId: this.#nextMessage,
+      input: { sizeBytes: 0 },
     });
   }
 
@@ -342,13 +347,17 @@ export class World {
     return {
       end,
       result: () => ({
-        ...{ kind: "infer", actionId, actionReceived: null, resultSent: null, gpuId },
-        ...{
-          copyInput: timing(begin, begin),
-          exec: timing(begin, end),
-          copyOutput: timing(end, end),
-        },
-        ...{ gpuClockBeforeMhz: 1380, gpuClockMhz: 1380, output: { sizeBytes: 0 } },
+        kind: "infer",
+        actionId,
+        actionReceived: null,
+        resultSent: null,
+        gpuId,
+        copyInput: timing(begin, begin),
+        exec: timing(begin, end),
+        copyOutput: timing(end, end),
+        gpuClockBeforeMhz: 1380,
+        gpuClockMhz: 1380,
+        output: { sizeBytes: 0 },
       }),
     };
   }
@@ -363,9 +372,12 @@ export class World {
       pageSizeBytes: PAGE_BYTES,
       hostIoPoolBytes: 0,
       gpus: Array.from({ length: gpusPerWorker }, (_, id) => ({
-        ...{ id, weightsCacheBytes: pagesPerGpu * PAGE_BYTES, totalPages: pagesPerGpu },
-        ...{ residentModels: [...(this.#gpus[worker]?.[id]?.resident.keys() ?? [])] },
-        ...{ ioPoolBytes: 0, workspacePoolBytes: 0 },
+        id,
+        weightsCacheBytes: pagesPerGpu * PAGE_BYTES,
+        totalPages: pagesPerGpu,
+        residentModels: [...(this.#gpus[worker]?.[id]?.resident.keys() ?? [])],
+        ioPoolBytes: 0,
+        workspacePoolBytes: 0,
       })),
       models: [],
     };
@@ -380,7 +392,10 @@ const toWorkerModel = (
 ): WorkerModel => {
   const kept = profile.batchSizes.filter((size) => size <= maxBatchSize).length;
   return {
-    ...{ modelId, path, inputBytes: profile.inputBytes, outputBytes: profile.outputBytes },
+    modelId,
+    path,
+    inputBytes: profile.inputBytes,
+    outputBytes: profile.outputBytes,
     batchSizes: profile.batchSizes.slice(0, kept),
     weightsBytes: profile.weightsPages * PAGE_BYTES,
     weightsPages: profile.weightsPages,
