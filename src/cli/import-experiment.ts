@@ -145,11 +145,12 @@ const REMEDY =
 export const importExperiment = async (
   path: string,
   cwd: string,
+  limitMs = IMPORT_LIMIT_MS,
 ): Promise<language.ExperimentSpec> => {
   registerPackageName();
   let module: unknown;
   try {
-    module = await importWithin(path, IMPORT_LIMIT_MS);
+    module = await importWithin(path, limitMs);
   } catch (error) {
     throw new UserError(EXIT.USAGE, describeFailure(error, path, cwd));
   }

@@ -1,5 +1,6 @@
 /** Loading of experiment files: every kind of mistake in words, files that cannot be imported, paths, and use from outside. */
 import { describe, expect, test } from "bun:test";
+import { importExperiment } from "#cli/import-experiment.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { BROKEN, VALID } from "./broken-experiments.ts";
 
@@ -96,6 +97,15 @@ describe("a file that cannot be imported is refused without a stack", () => {
       expect(message).not.toContain("src/cli");
     });
   }
+
+  test("a file that waits for ever", async () => {
+    using folder = new ExperimentFolder();
+    const source = "await new Promise(() => {});\nexport default 1;\n";
+    const path = await folder.write("trial.ts", source);
+    await expect(importExperiment(path, folder.path, 20)).rejects.toThrow(
+      "still loading after 0.02 s",
+    );
+  });
 
   test("every syntax error is listed", async () => {
     using folder = new ExperimentFolder();
