@@ -39,6 +39,15 @@ export interface BuiltReport {
 
 const PROJECT_ROOT = resolve(import.meta.dir, "../..");
 
+const isWithin = (folder: string, path: string): boolean => {
+  const way = relative(folder, path);
+  return way !== "" && !way.startsWith("..") && !isAbsolute(way);
+};
+
+/** Paths in the project are shown without the place where it happens to lie. */
+const shownPath = (path: string): string =>
+  isWithin(PROJECT_ROOT, path) ? relative(PROJECT_ROOT, path) : path;
+
 /** Opens the folder, or ends with the reason why it cannot be one. */
 export const openResultsOrExit = (folder: string): ResultsSource => {
   const opened = openResults(folder);
@@ -68,8 +77,8 @@ const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): R
     repetition: planned?.repetition ?? 1,
     isDone: isDone(run, analysis.kind),
     sloNs: planned?.system.sloNs ?? null,
-    system: planned === undefined ? [] : systemFacts(planned.system),
-    workload: planned === undefined ? [] : workloadFacts(planned, analysis.manifest),
+    system: planned === undefined ? [] : systemFacts(planned.system, shownPath),
+    workload: planned === undefined ? [] : workloadFacts(planned, analysis.manifest, shownPath),
   };
 };
 
@@ -80,21 +89,19 @@ const reproduceCommand = (manifest: Manifest): string => {
   const sets = manifest.experiment.overrides.map(
     ({ path, value }) => `--set ${shellWord(`${path}=${value}`)}`,
   );
-  const words = [shellWord(manifest.experiment.path), ...sets, `--seed ${manifest.seed}`];
+  const words = [
+    shellWord(shownPath(manifest.experiment.path)),
+    ...sets,
+    `--seed ${manifest.seed}`,
+  ];
   return `./run experiment ${words.join(" ")} --on ${shellWord(manifest.target)}`;
-};
-
-const isWithin = (folder: string, path: string): boolean => {
-  const way = relative(folder, path);
-  return way !== "" && !way.startsWith("..") && !isAbsolute(way);
 };
 
 const rebuildCommand = (source: ResultsSource): string => {
   const { manifest, folder } = source;
   if (manifest !== null)
     return `./run report ${shellWord(`results/${manifest.name}/${manifest.id}`)}`;
-  const shown = isWithin(PROJECT_ROOT, folder) ? relative(PROJECT_ROOT, folder) : folder;
-  return `./run report ${shellWord(shown)}`;
+  return `./run report ${shellWord(shownPath(folder))}`;
 };
 
 const judged = (analysis: Analysis, plan: Plan | null) =>
@@ -138,6 +145,7 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
     headline: plan?.headline ?? null,
     reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
     rebuild: rebuildCommand(source),
+    shownPath,
   };
 };
 

@@ -14,7 +14,10 @@ const mebibytes = (bytes: number): string =>
   `${Number((bytes / 2 ** 20).toFixed(1)).toString()} MiB`;
 
 /** The system under test as the plan has it. */
-export const systemFacts = (system: System): readonly Fact[] => {
+export const systemFacts = (
+  system: System,
+  shownPath: (path: string) => string,
+): readonly Fact[] => {
   const instances = system.models.reduce((sum, { instances: count }) => sum + count, 0);
   const models = system.models.map(({ model, instances: count }) => `${count} × ${model}`);
   const perWorker = plural(system.gpusPerWorker, "simulated GPU");
@@ -29,7 +32,7 @@ export const systemFacts = (system: System): readonly Fact[] => {
       name: "Memory for weights",
       value: `${mebibytes(system.weightsCacheBytes)} per GPU in pages of ${mebibytes(system.pageSizeBytes)}`,
     },
-    { name: "Profile set", value: system.profiles },
+    { name: "Profile set", value: shownPath(system.profiles) },
     { name: "Models", value: `${plural(instances, "instance")}: ${models.join(", ")}` },
     { name: "Schedule ahead", value: span(system.scheduleAheadNs) },
     {
@@ -108,8 +111,15 @@ const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly F
 };
 
 /** The workload as the plan has it; a trace is named with the checksum that the manifest noted. */
-export const workloadFacts = (run: PlannedRun, manifest: Manifest | null): readonly Fact[] => {
-  const { workload } = run;
+export const workloadFacts = (
+  run: PlannedRun,
+  manifest: Manifest | null,
+  shownPath: (path: string) => string,
+): readonly Fact[] => {
+  const workload =
+    run.workload.arrivals === "azure-functions-2019"
+      ? { ...run.workload, trace: shownPath(run.workload.trace) }
+      : run.workload;
   return [
     ...arrivalFacts(workload, manifest),
     {

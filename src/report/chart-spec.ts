@@ -24,5 +24,5 @@ export const axisTitle = (title: string, unit: MetricUnit): string => {
 /** Whether values span so much that a logarithmic scale serves them better. */
 export const isWide = (values: readonly number[]): boolean => {
   const positive = values.filter((value) => value > 0);
-  return positive.length > 1 && Math.max(...positive) / Math.min(...positive) >= 12;
+  return positive.length > 1 && Math.max(...positive) / Math.min(...positive) >= 8;
 };

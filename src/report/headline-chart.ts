@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from "vega-lite";
 import type { MetricUnit } from "#query/analysis.ts";
 import { axisTitle, axisValue, isWide, type Layer, specOf } from "#report/chart-spec.ts";
+import { quantity } from "#report/format.ts";
 import { CHART_WIDTH, COLOUR, orderedColours } from "#report/theme.ts";
 
 export interface HeadlinePoint {
@@ -61,6 +62,40 @@ const headlineX = (chart: HeadlineChart): Record<string, unknown> => {
   };
 };
 
+/** Shares that all lie high are told apart by an axis that starts at the ten below them; dots need no zero. */
+const shareDomain = (values: readonly number[]): readonly [number, number] => {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  if (high <= 50) return [0, high === 0 ? 1 : high * 1.14];
+  const start = low < 60 ? 0 : Math.floor((low - 1) / 10) * 10;
+  return [start, 100 + (100 - start) * 0.09];
+};
+
+/** Beyond this many points their values would run into each other. */
+const LABELLED_POINTS = 10;
+
+const valueLabels = (
+  chart: HeadlineChart,
+  x: Record<string, unknown>,
+  y: Record<string, unknown>,
+): Layer[] => {
+  const series = new Set(chart.medians.map((point) => point.series));
+  if (series.size > 1 || chart.medians.length > LABELLED_POINTS) return [];
+  const values = chart.medians.map((point) => ({
+    x: point.x,
+    y: axisValue(point.value, chart.unit),
+    label: quantity(point.value, chart.unit),
+  }));
+  const encoding = { x, y, text: { field: "label" } };
+  const place = { type: "text", baseline: "bottom", dy: -8 };
+  // A halo of background keeps the values apart from a line that passes behind them.
+  const halo = { ...place, color: COLOUR.background, stroke: COLOUR.background, strokeWidth: 4 };
+  return [
+    { data: { values }, mark: halo, encoding },
+    { data: { values }, mark: { ...place, color: COLOUR.text }, encoding },
+  ];
+};
+
 const headlineY = (chart: HeadlineChart): Record<string, unknown> => {
   const values = [
     ...chart.points.map((point) => point.value),
@@ -69,12 +104,12 @@ const headlineY = (chart: HeadlineChart): Record<string, unknown> => {
   ].map((value) => axisValue(value, chart.unit));
   const isLog = chart.unit === "ns" && isWide(values) && Math.min(...values) > 0;
   const top = Math.max(...values, 0);
-  const domain = chart.unit === "share" && top > 50 ? [0, 105] : [0, top === 0 ? 1 : top * 1.12];
+  const domain = chart.unit === "share" ? shareDomain(values) : [0, top === 0 ? 1 : top * 1.14];
   return {
     field: "y",
     type: "quantitative",
     title: axisTitle(chart.metricTitle, chart.unit),
-    scale: isLog ? { type: "log", nice: true } : { zero: true, nice: false, domain },
+    scale: isLog ? { type: "log", nice: true } : { zero: false, nice: false, domain },
     axis: { tickCount: 6 },
   };
 };
@@ -163,6 +198,7 @@ export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
         mark: { type: "point", filled: true, size: 62, opacity: 1 },
         encoding: { x, y, color },
       },
+      ...valueLabels(chart, x, y),
       ...(missing.length === 0
         ? []
         : [

@@ -45,6 +45,8 @@ export interface ReportInput {
   readonly reproduce: string | null;
   /** Shell command that rebuilds this report. */
   readonly rebuild: string;
+  /** How a path of an input is shown. */
+  readonly shownPath: (path: string) => string;
 }
 
 /** Where a report's links lead, relative to the file that holds them. */

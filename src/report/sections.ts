@@ -127,7 +127,7 @@ const inputFiles = (input: ReportInput): string => {
     [left("Input"), left("File"), right("Bytes"), left("SHA-256")],
     files.map((file) => [
       file.role,
-      `\`${file.path}\``,
+      `\`${input.shownPath(file.path)}\``,
       grouped(file.bytes),
       `\`${file.sha256.slice(0, 16)}…\``,
     ]),
