@@ -234,7 +234,7 @@ describe("with the pinned Bun on the path", () => {
     const manifest = JSON.parse(readFileSync(manifestPath, "utf8")) as {
       dependencies: Record<string, string>;
     };
-    delete manifest.dependencies["listr2"];
+    delete manifest.dependencies["commander"];
     writeFileSync(manifestPath, JSON.stringify(manifest));
     const { exitCode, stdout, stderr } = await launch(join(project, "run"), {
       path: bunPath("unfit"),
