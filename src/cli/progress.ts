@@ -130,6 +130,7 @@ export class ProgressView {
   #onProgress(counters: ProgressCounters): void {
     if (this.#current === null) return;
     this.#current.counters = counters;
+    this.#draw();
     const nowMs = this.#options.now();
     if (this.#options.isTerminal || nowMs - this.#plainProgressMs < PLAIN_PROGRESS_MS) return;
     this.#plainProgressMs = nowMs;

@@ -94,8 +94,8 @@ export class SupervisedProcess {
 
   write(text: string): void {
     if (!this.#inputOpen) return;
-    this.#child.stdin.write(text);
-    this.#child.stdin.flush();
+    void this.#child.stdin.write(text);
+    void this.#child.stdin.flush();
   }
 
   endInput(): void {

@@ -110,9 +110,9 @@ class Supervisor {
       onPoll: () => this.#subreaper.reap(this.#knownPids()),
     });
     // Exits are reported before the answer, so that nobody sees "all ended" while one seems to run.
-    await Promise.all(
-      [...this.#processes.values()].map((owned) => (survivors.length === 0 ? owned.done : null)),
-    );
+    if (survivors.length === 0) {
+      await Promise.all([...this.#processes.values()].map((owned) => owned.done));
+    }
     if (id !== null)
       this.#emit({ event: "ended-all", id, ended, survivors: survivors.map(this.#toWire) });
   }

@@ -1,7 +1,7 @@
 /** The command line of every role of a run, the same that a person types to start one by hand. */
 import { join } from "node:path";
 import type { PlannedRun } from "#experiment/resolved.ts";
-import type { RunCast } from "#runner/run-machine.ts";
+import type { RunCast } from "#runner/run-events.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 
 /** How the roles' program is started, such as `bun …/main.ts clockwork`, and from which folder. */
@@ -25,14 +25,20 @@ export const castOf = (run: PlannedRun): RunCast => ({
   client: "client0",
 });
 
+/** Options with their values, one pair each, as the command line takes them. */
+const options = (...pairs: readonly (readonly [string, string])[]): readonly string[] =>
+  pairs.flat();
+
 export const workerCommand = (run: PlannedRun, address: string): readonly string[] => [
   "worker",
-  ...["--bind", address],
-  ...["-p", "0"],
-  ...["-n", String(run.system.gpusPerWorker)],
-  ...["--profiles", run.system.profiles],
-  ...["--weights-cache-bytes", String(run.system.weightsCacheBytes)],
-  ...["--page-size-bytes", String(run.system.pageSizeBytes)],
+  ...options(
+    ["--bind", address],
+    ["-p", "0"],
+    ["-n", String(run.system.gpusPerWorker)],
+    ["--profiles", run.system.profiles],
+    ["--weights-cache-bytes", String(run.system.weightsCacheBytes)],
+    ["--page-size-bytes", String(run.system.pageSizeBytes)],
+  ),
   "--lifeline",
 ];
 
@@ -46,15 +52,17 @@ export const controllerCommand = (run: PlannedRun, place: ControllerPlace): read
   "controller",
   run.system.scheduler,
   place.workers.join(","),
-  ...["--bind", place.address],
-  ...["--client-port", "0"],
-  ...["--max-gpus", String(run.system.maxGpus)],
-  ...["--schedule-ahead", formatDuration(run.system.scheduleAheadNs)],
-  ...["--default-slo", formatDuration(run.system.sloNs)],
-  ...["--max-exec", formatDuration(run.system.maxExecNs)],
-  ...["--max-batch", String(run.system.maxBatch)],
+  ...options(
+    ["--bind", place.address],
+    ["--client-port", "0"],
+    ["--max-gpus", String(run.system.maxGpus)],
+    ["--schedule-ahead", formatDuration(run.system.scheduleAheadNs)],
+    ["--default-slo", formatDuration(run.system.sloNs)],
+    ["--max-exec", formatDuration(run.system.maxExecNs)],
+    ["--max-batch", String(run.system.maxBatch)],
+  ),
   ...(run.system.generateInputs ? ["--generate-inputs"] : []),
-  ...["--telemetry-dialect", run.system.telemetryDialect],
+  ...options(["--telemetry-dialect", run.system.telemetryDialect]),
   "--lifeline",
 ];
 
@@ -67,9 +75,11 @@ export interface ClientPlace {
 export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly string[] => [
   "client",
   place.controller,
-  ...["--plan", place.folders.plan],
-  ...["--run", run.name],
-  ...["--log-dir", place.folders.telemetry],
+  ...options(
+    ["--plan", place.folders.plan],
+    ["--run", run.name],
+    ["--log-dir", place.folders.telemetry],
+  ),
   "--control",
 ];
 

@@ -2,62 +2,10 @@
  * One run as a state machine: which role to start when, what its status lines mean, which deadline holds, and how the run
  * ends. It knows no process, file or clock: the driver performs its effects and feeds it what happened.
  */
+import type { RunCast, RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
 import type { RunState, StoredRun } from "#telemetry/results.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { type Fault, worstFault } from "#runner/faults.ts";
-
-/** Names of the roles' processes, in the order in which they start. */
-export interface RunCast {
-  readonly workers: readonly string[];
-  readonly controller: string;
-  readonly client: string;
-}
-
-export interface RunLimits {
-  /** From launch until every role is ready. */
-  readonly launchMs: number;
-  /** What the client is given to send everything: warm-up, window and cool-down. */
-  readonly sendMs: number;
-  /** From the last send until every outcome is known. */
-  readonly drainMs: number;
-}
-
-export type RunEvent =
-  | { readonly kind: "begin" }
-  | { readonly kind: "status"; readonly name: string; readonly status: StatusLine }
-  /** `description` says how it ended, with the last lines of its output. */
-  | {
-      readonly kind: "exited";
-      readonly name: string;
-      readonly clean: boolean;
-      readonly description: string;
-    }
-  | { readonly kind: "launch-failed"; readonly name: string; readonly description: string }
-  | { readonly kind: "log-failed"; readonly name: string; readonly reason: string }
-  | { readonly kind: "host-lost"; readonly reason: string }
-  /** The runner itself cannot go on, such as with a full disk. */
-  | { readonly kind: "runner-failed"; readonly reason: string }
-  | { readonly kind: "interrupt" }
-  | { readonly kind: "collected"; readonly problems: readonly string[] }
-  | { readonly kind: "torn-down"; readonly problems: readonly string[] }
-  | { readonly kind: "timer" };
-
-export type RunEffect =
-  | { readonly kind: "enter"; readonly state: RunState; readonly reason: string }
-  | { readonly kind: "launch-worker"; readonly name: string; readonly index: number }
-  | {
-      readonly kind: "launch-controller";
-      readonly name: string;
-      readonly workerPorts: readonly number[];
-    }
-  | { readonly kind: "launch-client"; readonly name: string; readonly controllerPort: number }
-  | { readonly kind: "start-sending"; readonly name: string }
-  | { readonly kind: "end-input"; readonly name: string }
-  | { readonly kind: "terminate"; readonly name: string }
-  | { readonly kind: "kill"; readonly name: string }
-  | { readonly kind: "collect" }
-  | { readonly kind: "tear-down" }
-  | { readonly kind: "finish" };
 
 /** From the command to start until the client says when it sends. */
 const START_LIMIT_MS = 10_000;
@@ -185,7 +133,7 @@ export class RunMachine {
   #begin(): void {
     this.#enter("launching");
     this.#await(this.#limits.launchMs, () => {
-      const waiting = [...this.#cast.workers.filter((name) => !this.#workerPorts.has(name))];
+      const waiting = this.#cast.workers.filter((name) => !this.#workerPorts.has(name));
       const first = waiting.length > 0 ? waiting.join(", ") : this.#unreadyRole();
       return `${first} not ready within ${this.#limits.launchMs / 1000} s of the launch (limits.launch)`;
     });

@@ -1,7 +1,7 @@
 /** Drives one run: performs the effects of its state machine on a host and feeds back what happens there. */
 import { join } from "node:path";
 import type { PlannedRun } from "#experiment/resolved.ts";
-import { isDiskFull, makeFolder, writeJson } from "#host/file-store.ts";
+import { isDiskFull, makeFolder, makeReadOnly, writeJson } from "#host/file-store.ts";
 import type { HostEvent, ProcessSpec, RemoteHost, RunningProcess } from "#remote/remote.ts";
 import { type Collected, collectFiles } from "#runner/collect.ts";
 import { describeOutcome } from "#runner/describe-outcome.ts";
@@ -15,7 +15,8 @@ import {
   type RunFolders,
   workerCommand,
 } from "#runner/role-commands.ts";
-import { type RunEffect, type RunEvent, RunMachine } from "#runner/run-machine.ts";
+import type { RunEffect, RunEvent } from "#runner/run-events.ts";
+import { RunMachine } from "#runner/run-machine.ts";
 import { toMs } from "#stdx/nanos.ts";
 import {
   FILES,
@@ -320,6 +321,10 @@ export const runOnce = async (options: RunOnceOptions): Promise<StoredRun> => {
   return new RunDriver(options).drive();
 };
 
-/** Writes `run.json`. */
-export const writeRun = (folder: string, stored: StoredRun): Promise<void> =>
-  writeJson(join(folder, FILES.run), stored);
+/** Writes `run.json`, which nothing changes afterwards. */
+export const writeRun = async (folder: string, stored: StoredRun): Promise<void> => {
+  await makeFolder(folder);
+  const path = join(folder, FILES.run);
+  await writeJson(path, stored);
+  await makeReadOnly(path);
+};

@@ -134,7 +134,7 @@ const prepare = async (context: CliContext, file: string, flags: ExperimentFlags
     nowNs: toAbsolute(clock, clock.now()),
     random: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
   });
-  if (!created.ok) throw new UserError(EXIT.FAILED, created.error);
+  if (!created.ok) throw new UserError(EXIT.BAD_INPUT, created.error);
   return { context, flags, file, loaded, results: created.value, revision };
 };
 
