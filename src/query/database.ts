@@ -1,4 +1,5 @@
 /** One in-memory DuckDB: opened with limits, queried with the query named in every error, closed without a query in flight. */
+import { setTimeout as delay } from "node:timers/promises";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
 
 export interface DatabaseOptions {
@@ -8,6 +9,8 @@ export interface DatabaseOptions {
   readonly memoryLimit?: string;
   readonly threads?: number;
 }
+
+const INTERRUPT_EVERY_MS = 20;
 
 /** One row of a result: BIGINT as bigint, lists as arrays. */
 export type SqlRow = Readonly<Record<string, unknown>>;
@@ -69,9 +72,10 @@ export class Database implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    if (this.#running.size > 0) {
+    while (this.#running.size > 0) {
+      // An interrupt that comes before the engine has begun the query is lost, so it is repeated.
       this.#connection.interrupt();
-      await Promise.allSettled(this.#running);
+      await Promise.race([Promise.allSettled(this.#running), delay(INTERRUPT_EVERY_MS)]);
     }
     this.#connection.closeSync();
     this.#instance.closeSync();

@@ -3,6 +3,7 @@
 import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
 import type { HeadlineChart } from "#report/headline-chart.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
+import { spreadOf } from "#stats/spread.ts";
 
 const scheduledOf = (run: ReportedRun): number =>
   run.analysis.outcomes.reduce((total, row) => total + row.count, 0);
@@ -58,13 +59,24 @@ const describeSeries = (chart: HeadlineChart): string => {
     .join(" ");
 };
 
+/** "5.00/s", or "from 5.00/s to 7.00/s" where runs differ; null when none has the metric. */
+const rangeOf = (runs: readonly ReportedRun[], metric: string): string | null => {
+  const found = runs
+    .map((run) => run.analysis.metrics[metric])
+    .filter((value) => value !== undefined);
+  const spread = spreadOf(found.map(({ value }) => value));
+  const unit = found[0]?.unit;
+  if (spread === null || unit === undefined) return null;
+  const [low, high] = [quantity(spread.min, unit), quantity(spread.max, unit)];
+  return low === high ? `**${low}**` : `from **${low}** to **${high}**`;
+};
+
 const describeMany = (runs: readonly ReportedRun[]): string => {
   const total = runs.reduce((sum, run) => sum + scheduledOf(run), 0);
-  const shares = runs
-    .map((run) => run.analysis.metrics["slo_attainment"]?.value)
-    .filter((share) => share !== undefined);
-  if (shares.length === 0) return "No request was measured.";
-  return `${grouped(total)} requests in ${plural(runs.length, "run")}; SLO attainment from ${percentage(Math.min(...shares))} to ${percentage(Math.max(...shares))}.`;
+  const goodput = rangeOf(runs, "goodput");
+  const attainment = rangeOf(runs, "slo_attainment");
+  if (goodput === null || attainment === null) return "No request was measured.";
+  return `${grouped(total)} requests in ${plural(runs.length, "run")}: goodput ${goodput}, SLO attainment ${attainment}.`;
 };
 
 const describeChecks = (input: ReportInput): string => {

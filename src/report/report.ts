@@ -57,14 +57,15 @@ const cdfSeries = (input: ReportInput, run: ReportedRun): CdfSeries => ({
 });
 
 const cdfOf = (input: ReportInput): NamedChart | null => {
-  const runs = withRequests(input.runs).filter((run) => run.repetition === 1);
+  const isSweep = input.runs.some((run) => run.point.length > 0);
+  const runs = withRequests(input.runs).filter((run) => !isSweep || run.repetition === 1);
   const shown = runs.slice(0, CDF_LINES);
   if (shown.length === 0) return null;
   const samples = shown.reduce(
     (sum, run) => sum + (run.analysis.metrics["latency_p50"]?.samples ?? 0),
     0,
   );
-  const first = input.repetitions > 1 ? ", first repetition" : "";
+  const first = isSweep && input.repetitions > 1 ? ", first repetition" : "";
   const some =
     runs.length > shown.length ? `; the first ${shown.length} of ${runs.length} runs` : "";
   return {
