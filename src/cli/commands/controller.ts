@@ -8,6 +8,7 @@ import {
   ControllerProcess,
   type ControllerProcessOptions,
 } from "#host/controller-process.ts";
+import { watchLifeline } from "#host/lifeline.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import { PLANNED_STRATEGIES, STRATEGIES } from "#serving/controller/strategies.ts";
 import { MILLISECOND, type Nanos, ns } from "#stdx/nanos.ts";
@@ -183,13 +184,9 @@ const runController = async (
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  if (hasLifeline) {
-    process.stdin.on("data", () => undefined);
-    process.stdin.once("end", onStop);
-    process.stdin.once("error", onStop);
-  }
+  const stopWatching = hasLifeline ? watchLifeline(process.stdin, onStop) : () => undefined;
   const ending = await controller.run();
-  if (hasLifeline) process.stdin.destroy();
+  stopWatching();
   process.off("SIGTERM", onSignal);
   process.off("SIGINT", onSignal);
   if (!ending.ok) throw new UserError(EXIT.FAILED, `error: ${ending.message}`);
