@@ -1,6 +1,9 @@
 /** Ctrl-C and its kin: the first asks for an orderly end, the second for an immediate one, the third gives up. */
 import { EXIT } from "#cli/exit-codes.ts";
 
+/** `bun run` passes on a Ctrl-C that the terminal sends to us as well: what follows this soon is the same one. */
+const SAME_SIGNAL_MS = 300;
+
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface Interrupts extends Disposable {
@@ -14,7 +17,12 @@ export interface Interrupts extends Disposable {
 export const takeInterrupts = (say: (text: string) => void): Interrupts => {
   const interrupt = new AbortController();
   const force = new AbortController();
+  let lastMs = Number.NEGATIVE_INFINITY;
   const onSignal = (): void => {
+    const nowMs = performance.now();
+    const isSame = nowMs - lastMs < SAME_SIGNAL_MS;
+    lastMs = nowMs;
+    if (isSame) return;
     if (!interrupt.signal.aborted) {
       say("ending in order; again to end at once");
       interrupt.abort();

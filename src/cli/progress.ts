@@ -13,6 +13,8 @@ const REDRAW_MS = 1000;
 const PLAIN_PROGRESS_MS = 5000;
 
 const CLEAR_LINE = "\r\u001b[2K";
+/** To the line above, which is cleared as well. */
+const CLEAR_LINE_ABOVE = "\u001b[1A\u001b[2K";
 
 const FINAL_MARKS: Partial<Record<RunState, string>> = { done: "✔", failed: "✖", interrupted: "■" };
 
@@ -64,7 +66,8 @@ export class ProgressView {
   readonly #pending = new Map<number, PlannedRun>();
   #count = 0;
   #current: Current | null = null;
-  #drawn = "";
+  /** Lines that are on the terminal now, the last one without newline. */
+  #drawn: readonly string[] = [];
   #plainProgressMs = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -124,7 +127,7 @@ export class ProgressView {
     }
     this.#current.state = state;
     if (this.#options.isTerminal) this.#draw();
-    else this.#options.write(`${this.#place(run)} ${state}  (${this.#times()})\n`);
+    else this.#options.write(`${this.#heading(this.#current)}\n`);
   }
 
   #onProgress(counters: ProgressCounters): void {
@@ -134,7 +137,7 @@ export class ProgressView {
     const nowMs = this.#options.now();
     if (this.#options.isTerminal || nowMs - this.#plainProgressMs < PLAIN_PROGRESS_MS) return;
     this.#plainProgressMs = nowMs;
-    this.#options.write(`${this.#line(this.#current)}\n`);
+    this.#options.write(`${this.#heading(this.#current)}  ${showCounters(counters)}\n`);
   }
 
   #onEnded({ run, stored }: Extract<RunnerNotice, { readonly kind: "ended" }>): void {
@@ -159,21 +162,29 @@ export class ProgressView {
     return `${showSpan(nowMs - this.#startedMs)} elapsed, about ${showSpan(leftMs)} left`;
   }
 
-  #line({ run, state, counters }: Current): string {
-    const figures = counters === null ? "" : `  ${showCounters(counters)}`;
-    return `${this.#place(run)} ${state}${figures}  (${this.#times()})`;
+  #heading({ run, state }: Current): string {
+    return `${this.#place(run)} ${state}  (${this.#times()})`;
   }
 
   #draw(): void {
     if (!this.#options.isTerminal || this.#current === null) return;
-    const text = this.#line(this.#current).slice(0, Math.max(20, this.#options.columns() - 1));
-    if (text === this.#drawn) return;
-    this.#options.write(`${CLEAR_LINE}${text}`);
-    this.#drawn = text;
+    const { counters } = this.#current;
+    const figures = counters === null ? [] : [`  ${showCounters(counters)}`];
+    const width = Math.max(20, this.#options.columns() - 1);
+    const lines = [this.#heading(this.#current), ...figures].map((line) => line.slice(0, width));
+    if (lines.join("\n") === this.#drawn.join("\n")) return;
+    this.#options.write(`${this.#clearing()}${lines.join("\n")}`);
+    this.#drawn = lines;
+  }
+
+  /** What takes the drawn lines away and leaves the cursor where the first one began. */
+  #clearing(): string {
+    const above = Math.max(0, this.#drawn.length - 1);
+    return `${CLEAR_LINE}${CLEAR_LINE_ABOVE.repeat(above)}`;
   }
 
   #erase(): void {
-    if (this.#drawn !== "") this.#options.write(CLEAR_LINE);
-    this.#drawn = "";
+    if (this.#drawn.length > 0) this.#options.write(this.#clearing());
+    this.#drawn = [];
   }
 }

@@ -99,15 +99,6 @@ export const listFiles = async (folder: string): Promise<readonly string[]> => {
     .sort();
 };
 
-/** Names of the folders directly in a folder, in order; empty when it does not exist. */
-export const listFolders = async (folder: string): Promise<readonly string[]> => {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
-};
-
 export const makeReadOnly = (path: string): Promise<void> => chmod(path, READ_ONLY);
 
 /** Null when there is no such file. */

@@ -1,7 +1,8 @@
 /** What a results folder says about the machine and the code that produced it. */
+
+import { readFileSync } from "node:fs";
 import { cpus, hostname, platform, release, totalmem } from "node:os";
 import { pid } from "node:process";
-import { readFileSync } from "node:fs";
 import type { HostFacts, Manifest } from "#telemetry/results.ts";
 
 export const readHostFacts = (): HostFacts => {

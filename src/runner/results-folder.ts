@@ -1,5 +1,6 @@
 /** A results folder while it is being written: creates it, opens it again, and says where everything lies. */
 import { join } from "node:path";
+import type { Plan } from "#experiment/resolved.ts";
 import {
   describeFile,
   folderExists,
@@ -10,7 +11,6 @@ import {
   writeWhole,
 } from "#host/file-store.ts";
 import { type CodeFacts, readHostFacts } from "#host/host-facts.ts";
-import type { Plan } from "#experiment/resolved.ts";
 import { newResultsId } from "#runner/results-id.ts";
 import type { RunFolders } from "#runner/role-commands.ts";
 import { err, ok, type Result } from "#stdx/result.ts";

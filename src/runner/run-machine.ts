@@ -2,10 +2,11 @@
  * One run as a state machine: which role to start when, what its status lines mean, which deadline holds, and how the run
  * ends. It knows no process, file or clock: the driver performs its effects and feeds it what happened.
  */
+
+import { type Fault, worstFault } from "#runner/faults.ts";
 import type { RunCast, RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
 import type { RunState, StoredRun } from "#telemetry/results.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
-import { type Fault, worstFault } from "#runner/faults.ts";
 
 /** From the command to start until the client says when it sends. */
 const START_LIMIT_MS = 10_000;

@@ -18,8 +18,8 @@ import {
   makeNewFolder,
   makeReadOnly,
   probeWritable,
-  readJson,
   Reserve,
+  readJson,
   writeJson,
 } from "#host/file-store.ts";
 

@@ -1,7 +1,8 @@
 /** The journal: order, durability across openings, and one runner at a time. */
+
+import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { Database } from "bun:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal, type Transition } from "#host/journal.ts";

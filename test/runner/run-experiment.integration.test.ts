@@ -1,10 +1,10 @@
 /** The runner with a real supervisor and fake roles: results folders, faults of every kind, interruption, resume. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Journal } from "#host/journal.ts";
-import { decideRun, resumeRefusals } from "#runner/resume.ts";
 import { openResultsFolder, type ResultsFolder } from "#runner/results-folder.ts";
+import { decideRun, resumeRefusals } from "#runner/resume.ts";
 import type { Manifest, RunState, StoredRun } from "#telemetry/results.ts";
 import {
   createFakeResults,

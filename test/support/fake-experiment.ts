@@ -13,7 +13,7 @@ import {
 } from "#runner/results-folder.ts";
 import { type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts";
 import type { Fake } from "./fake-role.ts";
-import { planOf, plannedRun } from "./planned-runs.ts";
+import { plannedRun, planOf } from "./planned-runs.ts";
 
 export const ROOT = resolve(import.meta.dir, "../..");
 

@@ -12,13 +12,13 @@ import { showPlan } from "#cli/show-plan.ts";
 import { startClock, toAbsolute } from "#host/clock.ts";
 import { readCodeFacts } from "#host/host-facts.ts";
 import { openLocalHost } from "#remote/local.ts";
-import type { RoleProgram } from "#runner/role-commands.ts";
 import {
   createResultsFolder,
   openResultsFolder,
   type ResultsFolder,
 } from "#runner/results-folder.ts";
 import { resumeRefusals } from "#runner/resume.ts";
+import type { RoleProgram } from "#runner/role-commands.ts";
 import { type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts";
 
 /** How long the supervisor on this machine outlives the runner, and how long SIGTERM has before SIGKILL. */
@@ -146,7 +146,8 @@ const execute = async ({ context, loaded, results, revision }: Job): Promise<Exp
   const view = new ProgressView({
     write: (text) => void stdout.write(text),
     isTerminal: stdout.isTTY,
-    columns: () => stdout.columns,
+    // Unknown until the terminal says so.
+    columns: () => stdout.columns || 80,
     now: () => performance.now(),
   });
   using interrupts = takeInterrupts((text) => view.say(text));
