@@ -12,7 +12,15 @@ const MINUTE_MS = 60_000;
 const STEPS: readonly Step[] = [
   {
     name: TESTS,
-    command: ["bun", "test", `--path-ignore-patterns=**/*${INTEGRATION_SUFFIX}`, "--only-failures"],
+    command: [
+      "bun",
+      "test",
+      `--path-ignore-patterns=**/*${INTEGRATION_SUFFIX}`,
+      "--parallel=2",
+      // A test that hangs is found all the same, and a busy machine fails none.
+      "--timeout=30000",
+      "--only-failures",
+    ],
     timeoutMs: 4 * MINUTE_MS,
   },
   {

@@ -38,6 +38,8 @@ export const runStep = async (step: Step): Promise<StepOutcome> => {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: step.timeoutMs,
     timeoutSignal: "SIGTERM",
+    // The launcher says where the user is; a command that a test starts in a folder of its own must not hear it.
+    env: { ...process.env, ESCAPEMENT_CWD: undefined },
   })`${command}`;
   if (step.isLive === true) {
     for (const stream of [running.stdout, running.stderr])

@@ -49,3 +49,10 @@ test("outcomes keep the order of the steps, however they end", async () => {
     ["step 2", true],
   ]);
 });
+
+test("a step does not inherit the folder that the launcher was called from", async () => {
+  process.env["ESCAPEMENT_CWD"] = "/nowhere";
+  const outcome = await runStep(bun("console.log(`<${process.env.ESCAPEMENT_CWD}>`)"));
+  delete process.env["ESCAPEMENT_CWD"];
+  expect(outcome.output).toContain("<undefined>");
+});

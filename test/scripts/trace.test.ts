@@ -165,19 +165,22 @@ describe("fetching", () => {
     expect(await failureOf(fetchInto(folder(), { url }))).toContain(`pass --sha256 ${sum}`);
   });
 
-  test.skipIf(!hasXz)("unpacks the day asked for, and refuses a file that cannot be a whole day", async () => {
-    const bytes = await archive();
-    const url = serve(() => new Response(bytes));
-    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-    const dir = folder();
-    expect(await failureOf(fetchInto(dir, { url, sha256 }))).toContain("has 200 functions");
-    const unpacked = readFileSync(join(dir, "invocations_per_function_md.anon.d02.csv"), "utf8");
-    expect(unpacked).toBe(readFileSync(shipped, "utf8"));
-    // The archive is kept: a second day needs no second download.
-    expect(
-      await failureOf(
-        fetchTrace({ day: 3, dir, url: "http://127.0.0.1:1/", sha256, onLine: () => undefined }),
-      ),
-    ).toContain("cannot unpack invocations_per_function_md.anon.d03.csv");
-  });
+  test.skipIf(!hasXz)(
+    "unpacks the day asked for, and refuses a file that cannot be a whole day",
+    async () => {
+      const bytes = await archive();
+      const url = serve(() => new Response(bytes));
+      const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      const dir = folder();
+      expect(await failureOf(fetchInto(dir, { url, sha256 }))).toContain("has 200 functions");
+      const unpacked = readFileSync(join(dir, "invocations_per_function_md.anon.d02.csv"), "utf8");
+      expect(unpacked).toBe(readFileSync(shipped, "utf8"));
+      // The archive is kept: a second day needs no second download.
+      expect(
+        await failureOf(
+          fetchTrace({ day: 3, dir, url: "http://127.0.0.1:1/", sha256, onLine: () => undefined }),
+        ),
+      ).toContain("cannot unpack invocations_per_function_md.anon.d03.csv");
+    },
+  );
 });
