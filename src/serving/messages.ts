@@ -1,6 +1,7 @@
 /** What the roles say to each other, free of bytes and of absolute time; `host` maps it to and from the wire. */
-import type { Nanos } from "#stdx/nanos.ts";
+
 import type { ActionKind } from "#serving/status.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 
 /** Opaque data that travels with a message; its owner (host or sim) knows the bytes, serving only their number. */
 export interface Payload {
@@ -19,7 +20,13 @@ export interface RequestHeader {
 
 export type ClientRequest = RequestHeader &
   (
-    | { readonly kind: "infer"; readonly modelId: number; readonly batchSize: number; readonly sloFactor: number; readonly input: Payload }
+    | {
+        readonly kind: "infer";
+        readonly modelId: number;
+        readonly batchSize: number;
+        readonly sloFactor: number;
+        readonly input: Payload;
+      }
     | { readonly kind: "load_model"; readonly path: string; readonly copies: number }
     | { readonly kind: "ls" }
     | { readonly kind: "evict"; readonly modelId: number }
@@ -49,7 +56,12 @@ export interface ResponseHeader {
 
 export type ClientResponse = ResponseHeader &
   (
-    | { readonly kind: "infer"; readonly modelId: number; readonly batchSize: number; readonly output: OutputSlice | null }
+    | {
+        readonly kind: "infer";
+        readonly modelId: number;
+        readonly batchSize: number;
+        readonly output: OutputSlice | null;
+      }
     | {
         readonly kind: "load_model";
         /** First of `copies` consecutive ids. */
@@ -160,7 +172,12 @@ interface ResultCommon {
 
 export type ActionResult = ResultCommon &
   (
-    | { readonly kind: "error"; readonly action: ActionKind; readonly status: number; readonly message: string }
+    | {
+        readonly kind: "error";
+        readonly action: ActionKind;
+        readonly status: number;
+        readonly message: string;
+      }
     | {
         readonly kind: "load_model";
         readonly timing: Timing;

@@ -41,7 +41,8 @@ export const parseDuration = (text: string): Nanos | null => {
 /** Parses "1000/s" or "60/min" to requests per second; null when the text is no rate. */
 export const parseRate = (text: string): number | null => {
   const parts = split(text);
-  const per = parts === null || !parts[1].startsWith("/") ? undefined : RATE_UNITS[parts[1].slice(1).trim()];
+  const per =
+    parts === null || !parts[1].startsWith("/") ? undefined : RATE_UNITS[parts[1].slice(1).trim()];
   return parts === null || per === undefined ? null : parts[0] / per;
 };
 
@@ -56,10 +57,20 @@ export const parseBytes = (text: string): number | null => {
 
 /** The shortest exact way to write a duration: 25000000 is "25ms". */
 export const formatDuration = (value: Nanos): string => {
-  for (const [unit, size] of [["h", 3600e9], ["min", 60e9], ["s", 1e9], ["ms", 1e6], ["us", 1e3]] as const) {
+  for (const [unit, size] of [
+    ["h", 3600e9],
+    ["min", 60e9],
+    ["s", 1e9],
+    ["ms", 1e6],
+    ["us", 1e3],
+  ] as const) {
     if (value !== 0 && value % size === 0) return `${value / size}${unit}`;
   }
-  for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["us", 1e3]] as const) {
+  for (const [unit, size] of [
+    ["s", 1e9],
+    ["ms", 1e6],
+    ["us", 1e3],
+  ] as const) {
     if (Math.abs(value) >= size) return `${value / size}${unit}`;
   }
   return `${value}ns`;

@@ -3,7 +3,9 @@
 const convert = (value: unknown, key: (name: string) => string): unknown => {
   if (Array.isArray(value)) return value.map((item) => convert(item, key));
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [key(name), convert(item, key)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [key(name), convert(item, key)]),
+  );
 };
 
 /** `{ sloNs: 1 }` to `{ slo_ns: 1 }`; only for values whose keys are all ours (no maps with users' keys). */
@@ -12,4 +14,6 @@ export const toStoredKeys = (value: unknown): unknown =>
 
 /** The inverse of `toStoredKeys`. */
 export const fromStoredKeys = (value: unknown): unknown =>
-  convert(value, (name) => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+  convert(value, (name) =>
+    name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+  );

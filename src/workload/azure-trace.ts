@@ -1,6 +1,7 @@
 /** Reads a trace in the published format of Azure Functions 2019: one row per function, one count per minute. */
-import { splitCsvRow } from "#workload/csv-row.ts";
+
 import { err, ok, type Result } from "#stdx/result.ts";
+import { splitCsvRow } from "#workload/csv-row.ts";
 
 /** One function of the trace; only minutes with invocations are kept, since most are zero. */
 export interface TraceFunction {

@@ -1,8 +1,9 @@
 /** Workloads and traces for the tests of this folder. */
-import type { TraceWorkload } from "#workload/trace-schedule.ts";
-import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
-import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
+
 import { ns, SECOND } from "#stdx/nanos.ts";
+import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
+import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import type { TraceWorkload } from "#workload/trace-schedule.ts";
 
 /** A replay of `minutes` traced minutes at one minute per second, without warm-up and cool-down. */
 export const replay = (minutes: number, changes: Partial<TraceWorkload> = {}): TraceWorkload => ({

@@ -1,9 +1,10 @@
 /** A load generator whose controller is the test itself. */
-import { type ArrivalProcessOptions, createArrivalProcess } from "#workload/arrival-process.ts";
+
 import type { ClientEffect, ClientEvent, ClientRecord } from "#serving/client/events.ts";
 import { LoadGenerator, type LoadGeneratorOptions } from "#serving/client/load-generator.ts";
 import type { ClientResponse } from "#serving/messages.ts";
 import { MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
+import { type ArrivalProcessOptions, createArrivalProcess } from "#workload/arrival-process.ts";
 
 export const ms = (value: number): Nanos => ns(value * MILLISECOND);
 
