@@ -34,14 +34,14 @@ describe("the shipped trace", () => {
 
   test("is what its command makes, byte for byte", async () => {
     const out = join(folder(), "again.csv");
-    const command = `--out ${out} --functions 200 --minutes 120 --seed 1`.split(" ");
+    const command = `--out ${out} --functions 1000 --minutes 60 --seed 1`.split(" ");
     const run = Bun.spawnSync([process.execPath, "scripts/trace.ts", "generate", ...command], {
       cwd: root,
     });
     expect(run.exitCode).toBe(0);
     expect(readFileSync(out, "utf8")).toBe(text);
     const readme = readFileSync(join(root, "experiments/traces/README.md"), "utf8");
-    expect(readme).toContain("--functions 200 --minutes 120 --seed 1");
+    expect(readme).toContain("--functions 1000 --minutes 60 --seed 1");
   });
 
   test("is as far from the published statistics as its README says", () => {
@@ -49,16 +49,16 @@ describe("the shipped trace", () => {
     expect(readme).toContain(formatComparison(compareWithPublished(parsed(text))));
   });
 
-  test("suits the main experiment: small, and 200 to 400 requests a second at one minute per second", () => {
+  test("suits the main experiment: small, and 200 to 500 requests a second at ten times its pace", () => {
     const trace = parsed(text);
-    expect(text.length).toBeLessThan(200_000);
-    expect([trace.functions.length, trace.minuteCount]).toEqual([200, 120]);
-    const total = trace.functions.reduce(
-      (sum, fn) => sum + fn.counts.reduce((a, b) => a + b, 0),
-      0,
-    );
-    expect(total / 120).toBeGreaterThan(200);
-    expect(total / 120).toBeLessThan(400);
+    expect(text.length).toBeLessThan(400_000);
+    expect([trace.functions.length, trace.minuteCount]).toEqual([1000, 60]);
+    for (let minute = 0; minute < trace.minuteCount; minute++) {
+      const count = trace.functions.reduce((sum, fn) => sum + (fn.counts[minute] ?? 0), 0);
+      // A traced minute lasts 6 s.
+      expect(count / 6).toBeGreaterThan(200);
+      expect(count / 6).toBeLessThan(500);
+    }
   });
 });
 
@@ -172,7 +172,7 @@ describe("fetching", () => {
       const url = serve(() => new Response(bytes));
       const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
       const dir = folder();
-      expect(await failureOf(fetchInto(dir, { url, sha256 }))).toContain("has 200 functions");
+      expect(await failureOf(fetchInto(dir, { url, sha256 }))).toContain("has 1000 functions");
       const unpacked = readFileSync(join(dir, "invocations_per_function_md.anon.d02.csv"), "utf8");
       expect(unpacked).toBe(readFileSync(shipped, "utf8"));
       // The archive is kept: a second day needs no second download.
