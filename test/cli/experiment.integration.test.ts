@@ -71,6 +71,26 @@ describe("an experiment that goes well", () => {
   });
 });
 
+describe("a role that is killed while measuring", () => {
+  for (const role of ["worker", "controller", "client"]) {
+    test(`fails its run with one message: ${role}`, async () => {
+      await using command = await start({ durationMs: 60_000 });
+      await command.saw("measuring");
+      const victim = markedProcesses(command.id).find((line) => line.includes(`clockwork ${role}`));
+      process.kill(Number(victim?.split(" ")[0]), "SIGKILL");
+      expect(await command.ended).toBe(4);
+      const run = readRun(command.results, "00-rep=1");
+      expect(run.state).toBe("failed");
+      expect(run.problems[0]).toMatch(
+        new RegExp(`^${role}0? ended while measuring: killed by SIGKILL`),
+      );
+      expect(command.stdout).toContain(run.problems[0]?.split("\n")[0] ?? "no problem");
+      expect(run.files.map(({ path }) => path)).toContain("telemetry/clockwork_request_log.tsv");
+      expect(markedProcesses(command.id)).toEqual([]);
+    }, 60_000);
+  }
+});
+
 describe("a killed runner", () => {
   test("leaves nothing behind 5 s later, and its experiment can be resumed", async () => {
     await using command = await start({ repetitions: 2, durationMs: 1500 });
