@@ -67,6 +67,7 @@ export const formatOutcome = ({ name, isOk, seconds }: StepOutcome): string =>
 export const runSteps = async (
   steps: readonly Step[],
   width: number,
+  print: (text: string) => void = console.log,
 ): Promise<readonly StepOutcome[]> => {
   const outcomes: StepOutcome[] = [];
   const queue = [...steps.entries()];
@@ -75,9 +76,10 @@ export const runSteps = async (
       const [index, step] = next;
       const outcome = await runStep(step);
       outcomes[index] = outcome;
-      if (!outcome.isOk && step.isLive !== true)
-        console.log(`\n──── ${step.name} ────\n${outcome.output.trimEnd()}\n`);
-      console.log(formatOutcome(outcome));
+      if (!outcome.isOk && step.isLive !== true) {
+        print(`\n──── ${step.name} ────\n${outcome.output.trimEnd()}\n`);
+      }
+      print(formatOutcome(outcome));
     }
   };
   await Promise.all(Array.from({ length: width }, work));

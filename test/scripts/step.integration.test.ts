@@ -42,12 +42,15 @@ test("outcomes keep the order of the steps, however they end", async () => {
     ...bun(`process.exit(${code})`),
     name: `step ${index}`,
   }));
-  const outcomes = await runSteps(steps, 2);
+  const printed: string[] = [];
+  const outcomes = await runSteps(steps, 2, (text) => printed.push(text));
   expect(outcomes.map(({ name, isOk }) => [name, isOk])).toEqual([
     ["step 0", false],
     ["step 1", true],
     ["step 2", true],
   ]);
+  expect(printed.filter((text) => text.startsWith("FAILED  step 0"))).toHaveLength(1);
+  expect(printed.filter((text) => text.startsWith("ok      step"))).toHaveLength(2);
 });
 
 test("a step does not inherit the folder that the launcher was called from", async () => {
