@@ -1,4 +1,5 @@
 /** Log files: existing logs, flushing, whole rows on a full disk, and a process that is killed. */
+
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import {
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { LogFile, type LogFileOptions } from "#host/log-file.ts";
 
 let dir = "";
@@ -128,7 +130,7 @@ describe("rows", () => {
 });
 
 test("a process killed with -9 leaves all rows up to the last flush, and no torn one", async () => {
-  const module = new URL("../../src/host/log-file.ts", import.meta.url).pathname;
+  const module = fileURLToPath(new URL("../../src/host/log-file.ts", import.meta.url));
   const script = join(dir, "writer.ts");
   writeFileSync(
     script,

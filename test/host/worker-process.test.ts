@@ -1,6 +1,8 @@
 /** The worker behind real sockets: what a controller gets, which controller gets it, and how the command ends. */
+
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect as connectSocket } from "node:net";
+import { fileURLToPath } from "node:url";
 import { actionToWire } from "#host/action-mapping.ts";
 import { startClock } from "#host/clock.ts";
 import { connect, type Link } from "#host/link.ts";
@@ -231,7 +233,7 @@ test("the summary line counts since the last one, pending since the start", () =
 });
 
 describe("the command", () => {
-  const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
   const start = (...flags: readonly string[]) => {
     const command = [process.execPath, main, "clockwork", "worker", ...flags];
     return Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });

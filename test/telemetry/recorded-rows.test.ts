@@ -1,6 +1,8 @@
 /** Rows that the original wrote: what our encoder computes in the `original` dialect equals what it wrote. */
+
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { ActionRecord, BatchMember } from "#serving/controller/events.ts";
 import { type ActionKind, STATUS } from "#serving/status.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
@@ -9,7 +11,7 @@ import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import { actionRecord, cellsByName, requestRecord } from "./records.ts";
 
-const GOLDEN = new URL("../golden/telemetry/", import.meta.url).pathname;
+const GOLDEN = fileURLToPath(new URL("../golden/telemetry/", import.meta.url));
 const recordings = readdirSync(GOLDEN, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);

@@ -1,11 +1,13 @@
 /** docs/telemetry.md has the reference that follows from the schemas; `UPDATE_DOCS=1 bun test` writes it. */
+
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { STATUS } from "#serving/status.ts";
 import { LOGS } from "#telemetry/logs.ts";
 import { telemetryReference } from "#telemetry/reference.ts";
 
-const path = new URL("../../docs/telemetry.md", import.meta.url).pathname;
+const path = fileURLToPath(new URL("../../docs/telemetry.md", import.meta.url));
 const HEADING = "## Columns\n\n";
 
 test("the reference in docs/telemetry.md is up to date (else: UPDATE_DOCS=1 bun test test/telemetry)", () => {

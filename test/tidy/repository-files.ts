@@ -61,6 +61,14 @@ const checkText = (path: string, text: string, root: string): readonly string[] 
         `${path}:${url}: holds a registry's URL: replace it by "", the integrity hash stays`,
       );
   }
+  const encoded = path.endsWith(".ts")
+    ? at((line) => /import\.meta\.url\)\.pathname/.test(line))
+    : 0;
+  if (encoded > 0) {
+    found.push(
+      `${path}:${encoded}: a URL's pathname breaks in a folder with spaces: fileURLToPath`,
+    );
+  }
   if (path.endsWith(".test.ts")) {
     const muted = at((line) => /\b(?:test|it|describe)\.(?:skip|only|todo)\(/.test(line));
     if (muted > 0)

@@ -1,6 +1,8 @@
 /** Profile sets: the format, every mistake with its line, and the sets that are shipped. */
+
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
 import { ns } from "#stdx/nanos.ts";
 
@@ -105,7 +107,7 @@ describe("catalogue", () => {
 });
 
 describe("the shipped sets", () => {
-  const folder = new URL("../../../experiments/profiles/", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../../../experiments/profiles/", import.meta.url));
   const read = (name: string) => {
     const text = readFileSync(`${folder}${name}.csv`, "utf8");
     const parsed = parseProfiles(text);
