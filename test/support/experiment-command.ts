@@ -45,11 +45,20 @@ export class ExperimentCommand implements AsyncDisposable {
   stdout = "";
   stderr = "";
 
-  constructor(folder: ExperimentFolder, args: readonly string[]) {
-    this.process = Bun.spawn(
-      [process.execPath, join(ROOT, "src/cli/main.ts"), "experiment", ...args],
-      { cwd: folder.path, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-    );
+  /** With "bun run", `process` is the launcher that a user sees; the command itself is its child. */
+  constructor(
+    folder: ExperimentFolder,
+    args: readonly string[],
+    how: "directly" | "bun run" = "directly",
+  ) {
+    const program = how === "directly" ? [join(ROOT, "src/cli/main.ts")] : ["run", "--silent"];
+    this.process = Bun.spawn([process.execPath, ...program, "experiment", ...args], {
+      cwd: how === "directly" ? folder.path : ROOT,
+      env: { ...process.env, ESCAPEMENT_CWD: folder.path },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     this.ended = this.#follow();
   }
 

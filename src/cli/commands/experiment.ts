@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { buildReport, exitCodeOf } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
+import { followLauncher } from "#cli/follow-launcher.ts";
 import { takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
@@ -226,6 +227,7 @@ const runExperimentCommand = async (
     say(showPlan(loaded, { target: flags.on, cwd: context.cwd }));
     return;
   }
+  followLauncher(context.env, "experiment");
   const job = await prepare(context, file, flags);
   for (const note of job.loaded.notes) say(`note: ${note}`);
   process.exitCode = await finish(job, await execute(job));
