@@ -43,6 +43,12 @@ describe("usableBatches", () => {
   });
 });
 
+test("a batch that takes the longest time allowed, in the largest size allowed, is used", () => {
+  const limits = { maxExec: ns(4_000_000), maxBatchSize: 2 };
+  const profile = [1, 2].map((batchSize) => ({ batchSize, execNs: ns(4_000_000) }));
+  expect(usableBatches(profile, limits).kept).toEqual(profile);
+});
+
 describe("ExecEstimator", () => {
   const make = (): ExecEstimator =>
     new ExecEstimator([
@@ -76,6 +82,16 @@ describe("ExecEstimator", () => {
     // 1e9 × 0.91 + 1e9 × 0.09 in float32 is 1e9 to a few dozen; / 1380 = 724,637.
     expect(Math.abs(estimator.estimate(1) - 724_637)).toBeLessThanOrEqual(1);
   });
+});
+
+test("the oldest of ten measurements still counts, of eleven not", () => {
+  const estimator = new LoadEstimator(ns(1));
+  // Position 0.99 × 9 = 8.91 of ten: 0.91 × 4000 + 0.09 × 1000 = 3730, a little less in single precision; without the 4000: 1000.
+  estimator.measured(ns(4000));
+  for (let i = 0; i < 9; i++) estimator.measured(ns(1000));
+  expect(estimator.estimate() as number).toBe(3729);
+  estimator.measured(ns(1000));
+  expect(estimator.estimate() as number).toBe(1000);
 });
 
 test("LoadEstimator starts at the profile and follows measurements", () => {

@@ -91,6 +91,19 @@ describe("LoadTracker", () => {
     expect([0, 0, 0, 0, 0].map((gpu) => tracker.evictModel(gpu))).toEqual([3, 1, 0, 2, -1]);
   });
 
+  test("a GPU whose model was given up is as idle as before", () => {
+    const tracker = make(1, 2);
+    tracker.change(0, { newExec: 3_000_000, newLoad: 1 });
+    for (const gpu of [0, 1]) {
+      tracker.loadModel(gpu);
+      tracker.loadSucceeded(0, gpu);
+    }
+    expect(tracker.evictModel(1)).toBe(0);
+    expect(tracker.inspectGpu(1).outstanding).toBe(1_000_000);
+    // What GPU 1 had is GPU 0's again: 1,000,000 + 3,000,000.
+    expect(tracker.inspectGpu(0).outstanding).toBe(4_000_000);
+  });
+
   test("a model that is still loading is not given up, a failed load is tried again", () => {
     const tracker = make(1, 1);
     tracker.change(0, { newExec: 10, newLoad: 10 });

@@ -49,6 +49,14 @@ describe("NetworkExecutor", () => {
     expect(network.nextTimeout()).toBeNull();
   });
 
+  test("an action whose last instant has come may still leave", () => {
+    const { sent, network } = make();
+    for (const id of [1, 2]) network.send(ns(0), entry(id));
+    network.send(ns(0), entry(3, { sendBy: 10 }));
+    network.onSent(ns(10), 1);
+    expect(sent).toEqual(["0:A1", "0:A2", "10:A3"]);
+  });
+
   test("lateness is noticed even if no slot ever gets free", () => {
     const { network } = make();
     network.send(ns(0), entry(1));

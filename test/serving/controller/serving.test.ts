@@ -1,6 +1,7 @@
 /** The running scheduler in a small virtual world: one response each, honest records, and summaries. */
 import { describe, expect, test } from "bun:test";
-import type { ClientResponse } from "#serving/messages.ts";
+import type { ActionResult, ClientResponse } from "#serving/messages.ts";
+import { ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 import { RESNET50, World } from "./world.ts";
 
@@ -86,6 +87,46 @@ test("the controller never asks to be woken in vain", () => {
   world.run(start + 5 * SECOND);
   expect(world.requests.filter(({ result }) => result === 0).length).toBe(300);
   expect(world.steps - before).toBeLessThan(300 * 6);
+});
+
+test("records say what was predicted and what the worker measured", () => {
+  const world = new World({ networkNs: 100_000 });
+  const start = world.startUp([{ path, copies: 1 }]);
+  world.infer(0);
+  world.run(start + SECOND);
+  const [load, infer] = world.actions.filter(({ action }) => action !== "load_model").slice(-2);
+  // Nothing starts earlier than 1 ms after the decision; a load then takes 8.31 ms, a batch of one 2.73 ms.
+  expect((load?.expectedComplete ?? 0) - (load?.built ?? 0)).toBe(1 * MS + 8_310_000);
+  expect((infer?.expectedComplete ?? 0) - (infer?.built ?? 0)).toBe(1 * MS + 2_730_000);
+  for (const record of [load, infer]) {
+    // The worker is told 0.1 ms after the decision, starts at once, and its result takes 0.1 ms back.
+    const begin = (record?.sent ?? 0) + 100_000;
+    expect(record?.workerExecComplete as number).toBe(begin + (record?.workerDuration ?? 0));
+    expect(record?.received as number).toBe((record?.workerExecComplete ?? 0) + 100_000);
+  }
+});
+
+test("a result counts only from the worker that has the action, and of its kind", () => {
+  const world = new World({ workers: 2 });
+  const start = world.startUp([{ path, copies: 1 }]);
+  world.infer(0);
+  // The load is on its way to one of the two; nothing has been answered yet.
+  const { worker, action } = world.sent.at(-1) ?? { worker: -1, action: null };
+  expect(action?.kind).toBe("load_weights");
+  const result = {
+    kind: "load_weights",
+    actionId: action?.actionId ?? -1,
+    actionReceived: null,
+    resultSent: null,
+    timing: { begin: ns(start), end: ns(start), duration: ns(0) },
+  } as const;
+  const tell = (from: number, of: ActionResult): readonly string[] =>
+    world.controller
+      .step(ns(start), { kind: "result", worker: from, received: ns(start), result: of })
+      .map(({ kind }) => kind);
+  expect(tell(1 - worker, result)).not.toContain("action_done");
+  expect(tell(worker, { ...result, kind: "evict_weights" })).not.toContain("action_done");
+  expect(tell(worker, result)).toContain("action_done");
 });
 
 test("a GPU clock of 0 is taken for the last known one", () => {

@@ -39,6 +39,8 @@ describe("WorkTracker", () => {
     const tracker = new WorkTracker();
     tracker.add(ms(0), 1, ms(4));
     tracker.add(ms(0), 2, ms(30));
+    // At 10 ms the front is late, but by less than 10 ms, and so it counts from its beginning: 0 + 34.
+    expect(availableMs(tracker, 10)).toBe(34);
     // At 14 ms the front is exactly 10 ms late: not stalled yet: 34.
     expect(availableMs(tracker, 14)).toBe(34);
     // At 20 ms: begin = 20 − 10 − 4 = 6; 6 + 34 = 40.
