@@ -59,13 +59,15 @@ export const askResults = async (
   results: string,
   sql: string,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> => {
-  const { stdout } = await $({
+  const ending = await $({
     cwd: clone.root,
     env: { ...clone.env },
+    nothrow: true,
     quiet: true,
     stdio: ["ignore", "pipe", "pipe"],
   })`./run query ${results} ${sql} --format json`;
-  return JSON.parse(stdout) as readonly Readonly<Record<string, unknown>>[];
+  if (ending.exitCode !== 0) throw new Error(`./run query failed:\n${ending.stdall}`);
+  return JSON.parse(ending.stdout) as readonly Readonly<Record<string, unknown>>[];
 };
 
 /** One column of `rows` as numbers; throws when a value is none. */
