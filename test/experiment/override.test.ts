@@ -104,6 +104,15 @@ describe("checks that lose their point", () => {
     expect(Object.keys((raw as ExperimentSpec).checks ?? {})).toEqual(["tight", "all runs"]);
     expect(notes).toEqual([]);
   });
+
+  test("stay when their value was never swept: that is a mistake in the file, and is judged as one", () => {
+    const checks = {
+      lost: { metric: "goodput", atLeast: perSecond(1), when: { "system.slo": ms(99) } },
+    } as const;
+    const { raw, notes } = applyOverrides({ ...SPEC, checks }, ["system.slo=50ms"]);
+    expect(Object.keys((raw as ExperimentSpec).checks ?? {})).toEqual(["lost"]);
+    expect(notes).toEqual([]);
+  });
 });
 
 describe("an override that names nothing", () => {

@@ -107,6 +107,8 @@ describe("findDoubts", () => {
     expect(kindsOf({}, { sloNs: 100e6 })).toEqual([]);
     expect(kindsOf({}, { sloNs: 15e6 })).toEqual(["send-lateness"]);
     expect(kindsOf({}, { sloNs: 1e6 })).toEqual(["send-lateness"]);
+    // Exactly a tenth is not more than a tenth.
+    expect(kindsOf({}, { sloNs: 20e6 })).toEqual([]);
   });
 
   test("a Poisson count may stray by five standard deviations", () => {

@@ -122,6 +122,17 @@ test("sizes at the limits are accepted, and a header that is incomplete is refus
   expect(decoder.next()).toMatchObject({ ok: false, error: { kind: "malformed_header" } });
 });
 
+test("a claimed length takes no memory before its bytes come", () => {
+  // A terabyte, as if it were allowed: nothing of that size can be had.
+  const decoder = new FrameDecoder(REQUESTS, { headerBytesMax: 100, bodyBytesMax: 2 ** 40 });
+  const head = encodeHead(REQUESTS, infer(1, 0), stamps);
+  new DataView(head.buffer, head.byteOffset).setBigUint64(8, 2n ** 40n, true);
+  decoder.push(head, 0);
+  expect(decoder.next()).toBeNull();
+  decoder.push(new Uint8Array(3), 0);
+  expect(decoder.next()).toBeNull();
+});
+
 test("after an error nothing more is read, whatever follows", () => {
   const decoder = new FrameDecoder(REQUESTS);
   decoder.push(Buffer.concat([preHeader(0n, 0n, 99n, 0n, 0n, 0n), toBytes(infer(1, 0))]), 0);

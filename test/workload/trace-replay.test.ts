@@ -116,6 +116,42 @@ describe("even placement", () => {
     expect(countPerMinute(arrivals, { functions: 4, minutes: 2 })).toEqual(expected);
   });
 
+  test("finds the start minute in a trace that begins late in the day", () => {
+    const trace = traceOf(COUNTS, 480);
+    const arrivals = takeAll(make(replay(2, { startMinute: 482 }), trace));
+    const expected = COUNTS.map((row) => row.slice(2));
+    expect(countPerMinute(arrivals, { functions: 4, minutes: 2 })).toEqual(expected);
+    expect(traceProblems(replay(1, { startMinute: 479 }), trace)[0]?.remedy).toBe(
+      "choose a minute from 480 to 483",
+    );
+  });
+
+  test("replays through warm-up, measurement and cool-down", () => {
+    const times = { warmUpNs: ns(SECOND), durationNs: ns(2 * SECOND), coolDownNs: ns(SECOND) };
+    const arrivals = takeAll(make(replay(0, times), traceOf(COUNTS)));
+    expect(countPerMinute(arrivals, { functions: 4, minutes: 4 })).toEqual(COUNTS);
+    expect(
+      traceProblems(replay(0, { ...times, coolDownNs: ns(SECOND + 1) }), traceOf(COUNTS)),
+    ).toHaveLength(1);
+  });
+
+  test("takes functions that fire at the same instant in file order", () => {
+    // A minute of 1 ns: all 20 fire at 0.
+    const rows = Array.from({ length: 20 }, () => [1]);
+    const workload = replay(1, { timeCompression: 60e9, durationNs: ns(1) });
+    const users = takeAll(make(workload, traceOf(rows))).map(({ user }) => user);
+    expect(users).toEqual(rows.map((_, row) => row));
+  });
+
+  test("sends nothing at the very end", () => {
+    // A minute of 2 ns of which 1 ns is replayed: functions fire at 0 or at 1, and 1 is too late.
+    const rows = Array.from({ length: 100 }, () => [1]);
+    const workload = replay(1, { timeCompression: 30e9, durationNs: ns(1) });
+    const instants = takeAll(make(workload, traceOf(rows))).map(({ at }) => at as number);
+    expect(instants.length).toBeLessThan(100);
+    expect(new Set(instants)).toEqual(new Set([0]));
+  });
+
   test("lasts as long as the trace when time is not compressed", () => {
     const workload = replay(1, { timeCompression: 1, durationNs: ns(4 * MINUTE) });
     const arrivals = takeAll(make(workload, traceOf(COUNTS)));
@@ -267,6 +303,9 @@ describe("a trace that does not fit", () => {
     const [problem] = traceProblems(replay(1, { startMinute: 480 }), trace);
     expect(problem).toMatchObject({ path: "workload.startMinute", value: "480" });
     expect(problem?.remedy).toBe("choose a minute from 1 to 4");
+    expect(traceProblems(replay(1, { startMinute: 5 }), trace)[0]?.path).toBe(
+      "workload.startMinute",
+    );
   });
 });
 

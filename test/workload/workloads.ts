@@ -20,9 +20,9 @@ export const replay = (minutes: number, changes: Partial<TraceWorkload> = {}): T
   ...changes,
 });
 
-/** A trace whose functions have these counts per minute, the first minute being 1. */
-export const traceOf = (counts: readonly (readonly number[])[]): AzureTrace => {
-  const minutes = (counts[0] ?? []).map((_, index) => index + 1);
+/** A trace whose functions have these counts per minute, the first minute being 1 unless said. */
+export const traceOf = (counts: readonly (readonly number[])[], firstMinute = 1): AzureTrace => {
+  const minutes = (counts[0] ?? []).map((_, index) => firstMinute + index);
   const lines = counts.map((row, index) => `o${index},a${index},f${index},http,${row.join(",")}`);
   const header = `HashOwner,HashApp,HashFunction,Trigger,${minutes.join(",")}`;
   const parsed = parseAzureTrace(`${[header, ...lines].join("\n")}\n`);

@@ -181,4 +181,12 @@ describe("progress", () => {
     expect(second).toMatchObject({ ok: 71, failed: 30, sent: 200, outstanding: 100 });
     expect(bench.of("progress")).toHaveLength(2);
   });
+
+  test("that was missed is not made up for: one report, and the next at its usual time", () => {
+    const { bench, start } = started();
+    // The process was stopped for 3.5 s.
+    bench.step({ kind: "timer" }, addNs(start, ms(3500)));
+    expect(bench.of("progress")).toHaveLength(1);
+    expect(bench.generator.nextTimeout()).toBe(addNs(start, ns(4 * SECOND)));
+  });
 });

@@ -235,6 +235,33 @@ describe("a response", () => {
     ]);
   });
 
+  test("frees its slot of a closed loop when it was received, not when it was handled", () => {
+    const closed = { arrivals: "closed-loop", concurrency: 1, thinkTimeNs: ms(10) } as const;
+    const { bench, start } = started({ arrivals: arrivalsOf(closed as never) });
+    bench.runUntil(start);
+    const [first] = bench.inferences();
+    const response = {
+      kind: "infer",
+      status: 0,
+      message: "",
+      userRequestId: 0,
+      modelId: 10,
+      batchSize: 1,
+      output: null,
+    } as const;
+    bench.step(
+      {
+        kind: "response",
+        messageId: first?.messageId ?? -1,
+        received: addNs(start, ms(20)),
+        response,
+      },
+      addNs(start, ms(25)),
+    );
+    // 20 + 10 ms of thinking.
+    expect(bench.generator.nextTimeout()).toBe(addNs(start, ms(30)));
+  });
+
   test("may come in any order, and counts once", () => {
     const { bench, start } = started();
     bench.runUntil(addNs(start, ms(25)));
