@@ -61,7 +61,9 @@ const destinationOf = (from: string, specifier: string): Destination => {
   if (specifier === OWN_PACKAGE) return { kind: "folder", folder: "experiment", isRelative: false };
   const isRelative = specifier.startsWith(".");
   if (isRelative || specifier.startsWith("#")) {
-    const path = isRelative ? posix.join(dirname(from), specifier) : `src/${specifier.slice(1)}`;
+    const path = isRelative
+      ? posix.join(dirname(from), specifier)
+      : posix.join("src", specifier.slice(1));
     const folder = folderOf(path);
     return folder === null ? { kind: "outside", path } : { kind: "folder", folder, isRelative };
   }
@@ -90,6 +92,8 @@ const checkLibrary = (
   layer: Layer,
   name: string,
 ): string | null => {
+  if (isShell(name) && layer.folder !== "remote" && layer.libraries !== null)
+    return `imports "${name}": only remote builds shell strings`;
   if (mayOwn(layer, name)) return null;
   const owners = ownersOf(table, name);
   return owners.length === 0
@@ -149,13 +153,25 @@ const checkEdge = ({ table, layer, path }: Place, edge: ImportEdge): string | nu
   }
 };
 
-/** `process` and `Bun` carry the environment and the arguments, which only cli may read. */
+/**
+ * `process`, `Bun` and `import.meta` carry the environment and the arguments, which only cli may read; so nobody else
+ * takes them as a whole, where what is read of them can no longer be seen.
+ */
 const isEnvironment = (name: string): boolean =>
-  /^(?:process|Bun|import\.meta)\.(?:env|argv)$/.test(name);
+  /^(?:process|Bun|import\.meta)(?:\.(?:env|argv|execArgv))?$/.test(name) ||
+  /^(?:globalThis|global|self|window)(?:\.(?:process|Bun))?$/.test(name);
+
+/** Strings that a shell reads are built in remote alone. */
+const isShell = (name: string): boolean => name === "Bun.$" || name === "node:child_process";
 
 const checkAmbient = (layer: Layer, use: AmbientUse): string | null => {
   if (layer.imports === null) return null;
-  if (isEnvironment(use.name)) return `reads ${use.name}: only cli does, and hands it on`;
+  if (layer.purity === "impure" && isEnvironment(use.name))
+    return `reads ${use.name}: only cli does, and hands it on`;
+  if (layer.folder !== "remote" && isShell(use.name))
+    return `uses ${use.name}: only remote builds shell strings`;
+  if (use.name.startsWith("process.") && layer.purity === "impure")
+    return mayOwn(layer, "node:process") ? null : `uses ${use.name}: Node belongs to host and cli`;
   if (use.name === "Bun" || use.name.startsWith("Bun."))
     return mayOwn(layer, "bun")
       ? null

@@ -31,7 +31,7 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-/** Identifiers that reach outside the program, unless the file binds the name itself (the linter knows scopes, this does not). */
+/** Identifiers that reach outside the program, unless a scope around their use binds the name. */
 const AMBIENT_NAMES: ReadonlySet<string> = new Set([
   "Date",
   "performance",
@@ -62,6 +62,32 @@ const AMBIENT_NAMES: ReadonlySet<string> = new Set([
   "alert",
   "prompt",
   "confirm",
+  // The locale and the time zone of the machine.
+  "Intl",
+  "AbortSignal",
+  "Atomics",
+  "FinalizationRegistry",
+  "WeakRef",
+  "postMessage",
+]);
+
+/** Modules that are the environment under another name. */
+const ENVIRONMENT_MODULES: ReadonlyMap<unknown, string> = new Map([
+  ["node:process", "process"],
+  ["process", "process"],
+  ["bun", "Bun"],
+]);
+
+/** Nodes within which a name is known that is not known outside. */
+const SCOPES: ReadonlySet<string> = new Set([
+  "BlockStatement",
+  "StaticBlock",
+  "ForStatement",
+  "ForInStatement",
+  "ForOfStatement",
+  "SwitchStatement",
+  "CatchClause",
+  "TSModuleBlock",
 ]);
 
 const isNode = (value: unknown): value is Node =>
@@ -79,7 +105,9 @@ const LABEL_KEYS: Readonly<Record<string, readonly string[]>> = {
   TSPropertySignature: ["key"],
   TSMethodSignature: ["key"],
   TSQualifiedName: ["right"],
-  ImportSpecifier: ["imported"],
+  ImportSpecifier: ["imported", "local"],
+  ImportDefaultSpecifier: ["local"],
+  ImportNamespaceSpecifier: ["local"],
   ExportSpecifier: ["exported"],
   TSNamedTupleMember: ["label"],
   LabeledStatement: ["label"],
@@ -131,12 +159,12 @@ const importOf = (
       return { specifier: literal(node["expression"]), isTypeOnly: false };
     case "CallExpression": {
       const callee = node["callee"];
+      // `require(…)`, `require.resolve(…)`, and `require` as a member: of import.meta, of a module.
+      const member = isNode(callee) && callee.type === "MemberExpression" ? callee : null;
       const isRequire =
         nameOf(callee) === "require" ||
-        (isNode(callee) &&
-          callee.type === "MemberExpression" &&
-          ["require", "resolve"].includes(nameOf(callee["property"]) ?? "") &&
-          nameOf(callee["object"]) === "require");
+        nameOf(member?.["property"]) === "require" ||
+        (nameOf(member?.["property"]) === "resolve" && nameOf(member?.["object"]) === "require");
       return isRequire
         ? { specifier: literal((node["arguments"] as readonly unknown[])[0]), isTypeOnly: false }
         : undefined;
@@ -146,29 +174,48 @@ const importOf = (
   }
 };
 
+/** `export default …`, or `export { x as default }`. */
+const isDefaultExport = (node: Node): boolean =>
+  node.type === "ExportDefaultDeclaration" ||
+  (node.type === "ExportSpecifier" && nameOf(node["exported"]) === "default");
+
 const isAsync = (node: Node): boolean =>
   node.type === "AwaitExpression" ||
   node["async"] === true ||
   (node.type === "ForOfStatement" && node["await"] === true) ||
   (node.type === "VariableDeclaration" && node["kind"] === "await using");
 
+/** The member of `node` that its parent names, when that is all that is used of it; null otherwise. */
+const memberOf = (parent: Node, key: string): string | null => {
+  if (parent.type === "TSQualifiedName" && key === "left") return nameOf(parent["right"]);
+  if (parent.type !== "MemberExpression" || key !== "object") return null;
+  return parent["computed"] === true ? literal(parent["property"]) : nameOf(parent["property"]);
+};
+
 /** The ambient thing that `node` touches, by a name for messages ("Date", "Math.random", "import.meta", "process.env"). */
 const ambientOf = (node: Node, parent: Node, key: string): string | undefined => {
-  if (node.type === "MetaProperty")
-    return (node["meta"] as Node)["name"] === "import" ? "import.meta" : undefined;
-  if (node.type !== "Identifier" || isLabel(parent, key)) return undefined;
-  const name = node["name"] as string;
-  const isObject = parent.type === "MemberExpression" && key === "object";
-  const property =
-    isObject && parent["computed"] !== true
-      ? nameOf(parent["property"])
-      : isObject
-        ? literal(parent["property"])
-        : null;
-  if (name === "Math")
-    return property === null || property === "random" ? "Math.random" : undefined;
-  if (!AMBIENT_NAMES.has(name)) return undefined;
-  return property === null ? name : `${name}.${property}`;
+  const isMeta = node.type === "MetaProperty" && nameOf(node["meta"]) === "import";
+  if (!isMeta && (node.type !== "Identifier" || isLabel(parent, key))) return undefined;
+  const name = isMeta ? "import.meta" : (node["name"] as string);
+  const member = memberOf(parent, key);
+  if (name === "Math") return member === null || member === "random" ? "Math.random" : undefined;
+  // A call of `require` is an import; any other use of it is an import in disguise.
+  if (name === "require") return key === "callee" || member === "resolve" ? undefined : "require";
+  if (!isMeta && !AMBIENT_NAMES.has(name)) return undefined;
+  return member === null ? name : `${name}.${member}`;
+};
+
+/** What an import or a re-export takes from the environment: members by their name, the whole under another name as "process". */
+const environmentImports = (node: Node): readonly string[] => {
+  if (!/^(?:Import|ExportNamed|ExportAll)Declaration$/.test(node.type)) return [];
+  const module = ENVIRONMENT_MODULES.get(literal(node["source"]));
+  if (module === undefined) return [];
+  if (node.type === "ExportAllDeclaration") return [module];
+  return (node["specifiers"] as readonly Node[]).flatMap((one) => {
+    if (one.type === "ImportSpecifier") return [`${module}.${nameOf(one["imported"])}`];
+    if (one.type === "ExportSpecifier") return [`${module}.${nameOf(one["local"])}`];
+    return nameOf(one["local"]) === module ? [] : [module];
+  });
 };
 
 /** Names that a binding pattern introduces; defaults and type annotations introduce none. */
@@ -192,22 +239,30 @@ const namesBoundBy = (pattern: unknown): readonly string[] => {
   }
 };
 
-/** Names that `node` binds, when it declares something that exists at run time. */
+/** Names that `node` binds within itself. */
+const innerBindingsOf = (node: Node): readonly string[] => {
+  if (node.type === "CatchClause") return namesBoundBy(node["param"]);
+  return Array.isArray(node["params"]) ? node["params"].flatMap(namesBoundBy) : [];
+};
+
+/** Names that `node` binds around itself, when it declares something that exists at run time. */
 const bindingsOf = (node: Node): readonly string[] => {
   if (node["declare"] === true) return [];
-  const params = Array.isArray(node["params"]) ? node["params"].flatMap(namesBoundBy) : [];
   switch (node.type) {
     case "VariableDeclaration":
       return (node["declarations"] as readonly Node[]).flatMap((one) => namesBoundBy(one["id"]));
-    case "ImportSpecifier":
-    case "ImportDefaultSpecifier":
-    case "ImportNamespaceSpecifier":
-      return namesBoundBy(node["local"]);
+    case "ImportDeclaration": {
+      // `import process from "node:process"` is no name of the file's own.
+      const module = ENVIRONMENT_MODULES.get(literal(node["source"]));
+      return (node["specifiers"] as readonly Node[])
+        .flatMap((one) => namesBoundBy(one["local"]))
+        .filter((name) => name !== module);
+    }
     case "FunctionDeclaration":
     case "ClassDeclaration":
-      return [...params, ...namesBoundBy(node["id"])];
+      return namesBoundBy(node["id"]);
     default:
-      return params;
+      return [];
   }
 };
 
@@ -222,26 +277,35 @@ export const readSource = (path: string, text: string): SourceFacts => {
   const parsed = parseSync(path, text, { sourceType: "module" });
   const lineOf = lineCounter(text);
   const edges: ImportEdge[] = [];
-  const ambient: AmbientUse[] = [];
+  const ambient: (AmbientUse & { readonly scopes: readonly ReadonlySet<string>[] })[] = [];
   const asyncLines: number[] = [];
   const defaultExportLines: number[] = [];
-  const bound = new Set<string>();
+  /** Innermost last. */
+  let scopes: readonly Set<string>[] = [new Set()];
   const visit = (node: Node, parent: Node, key: string): void => {
     const line = lineOf(node.start);
-    for (const name of bindingsOf(node)) bound.add(name);
+    const outer = scopes;
+    for (const name of bindingsOf(node)) outer.at(-1)?.add(name);
+    if (SCOPES.has(node.type) || Array.isArray(node["params"]))
+      scopes = [...outer, new Set(innerBindingsOf(node))];
     const edge = importOf(node);
     if (edge !== undefined) edges.push({ ...edge, line });
+    for (const name of environmentImports(node)) ambient.push({ name, line, scopes: [] });
     const name = ambientOf(node, parent, key);
-    if (name !== undefined) ambient.push({ name, line });
+    // Judged at the end: a name may be bound below its use.
+    if (name !== undefined) ambient.push({ name, line, scopes });
     if (isAsync(node)) asyncLines.push(line);
-    if (node.type === "ExportDefaultDeclaration") defaultExportLines.push(line);
+    if (isDefaultExport(node)) defaultExportLines.push(line);
     for (const [childKey, child] of Object.entries(node)) {
       for (const one of Array.isArray(child) ? child : [child])
         if (isNode(one)) visit(one, node, childKey);
     }
+    scopes = outer;
   };
   const program = parsed.program as unknown as Node;
   visit(program, program, "");
+  const isBound = ({ name, scopes: around }: (typeof ambient)[number]): boolean =>
+    around.some((scope) => scope.has(name.split(".")[0] ?? ""));
   for (const comment of parsed.comments) {
     const reference = /^\/\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']/.exec(
       comment.value,
@@ -255,7 +319,7 @@ export const readSource = (path: string, text: string): SourceFacts => {
   }
   return {
     edges,
-    ambient: ambient.filter((use) => !bound.has(use.name.split(".")[0] ?? "")),
+    ambient: ambient.filter((use) => !isBound(use)).map(({ name, line }) => ({ name, line })),
     asyncLines,
     defaultExportLines,
     opensWithDocComment: /^(?:#![^\n]*\n)?\/\*\*\s*\S/.test(text),

@@ -237,7 +237,7 @@ describe("a response", () => {
 
   test("frees its slot of a closed loop when it was received, not when it was handled", () => {
     const closed = { arrivals: "closed-loop", concurrency: 1, thinkTimeNs: ms(10) } as const;
-    const { bench, start } = started({ arrivals: arrivalsOf(closed as never) });
+    const { bench, start } = started({ arrivals: arrivalsOf(closed) });
     bench.runUntil(start);
     const [first] = bench.inferences();
     const response = {
