@@ -5,14 +5,16 @@ import type { Series } from "./summary.ts";
 
 const HERE: Clone = { root: ROOT, env: process.env };
 
-const PACING = `select run,
-    any_value(1e9 * n / length_ns) as offered_per_s,
-    count(sent_ns) * 1e9 / any_value(length_ns) as sent_per_s,
-    quantile_disc(send_lateness_ns, 0.5) / 1e6 as p50_ms,
-    quantile_disc(send_lateness_ns, 0.99) / 1e6 as p99_ms,
-    max(send_lateness_ns) / 1e6 as max_ms
-  from (select *, count(*) over (partition by run) as n from measured)
-  group by run order by run`;
+/** Due: scheduled in the measurement window. Sent: left in it, whenever it was due. */
+const PACING = `select w.run,
+    count(*) filter (scheduled_ns >= measure_start_ns and scheduled_ns < measure_end_ns) * 1e9 / any_value(length_ns) as due_per_s,
+    count(*) filter (sent_ns >= measure_start_ns and sent_ns < measure_end_ns) * 1e9 / any_value(length_ns) as sent_per_s,
+    any_value(p50_ms) as p50_ms, any_value(p99_ms) as p99_ms, any_value(max_ms) as max_ms
+  from client c join windows w using (run) join (
+    select run, quantile_disc(send_lateness_ns, 0.5) / 1e6 as p50_ms,
+      quantile_disc(send_lateness_ns, 0.99) / 1e6 as p99_ms, max(send_lateness_ns) / 1e6 as max_ms
+    from measured group by run) l using (run)
+  group by w.run order by w.run`;
 
 const SATURATION = `select run,
     count(*) filter (good) * 1e9 / any_value(length_ns) as goodput_per_s,
@@ -25,7 +27,7 @@ export const benchPacing = async (repetitions: number): Promise<readonly Series[
   const { results } = await runExperiment(HERE, experiment, "--set", `repetitions=${repetitions}`);
   const rows = await askResults(HERE, results, PACING);
   return [
-    { name: "rate due", unit: "/s", values: numbersOf(rows, "offered_per_s") },
+    { name: "rate due", unit: "/s", values: numbersOf(rows, "due_per_s") },
     { name: "rate sent", unit: "/s", values: numbersOf(rows, "sent_per_s") },
     { name: "send lateness, median", unit: "ms", values: numbersOf(rows, "p50_ms") },
     { name: "send lateness, p99", unit: "ms", values: numbersOf(rows, "p99_ms") },
