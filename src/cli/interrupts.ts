@@ -13,6 +13,20 @@ export interface Interrupts extends Disposable {
   readonly force: AbortSignal;
 }
 
+/** Until disposed, any of the signals has the last words said and ends the process: for work that can just be done again. */
+export const endOnInterrupt = (sayLast: () => void): Disposable => {
+  const onSignal = (): void => {
+    sayLast();
+    process.exit(EXIT.INTERRUPTED);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    },
+  };
+};
+
 /** Takes the signals over until disposed; `say` tells the user what happens now. */
 export const takeInterrupts = (say: (text: string) => void): Interrupts => {
   const interrupt = new AbortController();

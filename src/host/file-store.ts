@@ -65,13 +65,19 @@ export const writeWhole = async (path: string, text: string): Promise<void> => {
 export const writeJson = (path: string, value: unknown): Promise<void> =>
   writeWhole(path, `${JSON.stringify(value, null, 2)}\n`);
 
-/** Null when there is no such file; throws when it is no JSON. */
+/** Null when there is no such file; throws with its path when it is no JSON. */
 export const readJson = async (path: string): Promise<unknown> => {
+  let text = "";
   try {
-    return JSON.parse(await readFile(path, "utf8")) as unknown;
+    text = await readFile(path, "utf8");
   } catch (error) {
     if ((error as { code?: unknown }).code === "ENOENT") return null;
     throw error;
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new Error(`${path} is damaged: it is no JSON`, { cause });
   }
 };
 

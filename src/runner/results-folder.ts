@@ -114,16 +114,34 @@ export const createResultsFolder = async (
   }
 };
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What resuming needs of a manifest; a file that was cut off or edited may have anything else. */
+const isManifest = (value: unknown): value is Manifest =>
+  isRecord(value) &&
+  typeof value["id"] === "string" &&
+  typeof value["name"] === "string" &&
+  isRecord(value["escapement"]) &&
+  Array.isArray(value["inputs"]) &&
+  isRecord(value["experiment"]) &&
+  Array.isArray(value["experiment"]["overrides"]);
+
 /** Opens a folder that an earlier runner created; the error says why it is none. */
 export const openResultsFolder = async (folder: string): Promise<Result<ResultsFolder, string>> => {
   if (!(await folderExists(folder))) return err(`there is no results folder ${folder}`);
   try {
-    const manifest = (await readJson(join(folder, FILES.manifest))) as Manifest | null;
+    const manifest = await readJson(join(folder, FILES.manifest));
     if (manifest === null)
       return err(`${folder} is no results folder: it has no ${FILES.manifest}`);
-    if (manifest.schema_version > RESULTS_SCHEMA_VERSION) {
-      return err(`${folder} was written by a newer version (schema ${manifest.schema_version})`);
-    }
+    const version = isRecord(manifest) ? Number(manifest["schema_version"]) : 0;
+    if (version > RESULTS_SCHEMA_VERSION)
+      return err(`${folder} was written by a newer version (schema ${version})`);
+    if (!isManifest(manifest)) return err(`${join(folder, FILES.manifest)} is damaged`);
+    const plan = await readJson(join(folder, FILES.plan));
+    if (plan === null) return err(`${folder} cannot be resumed: its ${FILES.plan} is missing`);
+    if (!isRecord(plan) || !isRecord(plan["plan"]))
+      return err(`${join(folder, FILES.plan)} is damaged`);
     await probeWritable(folder);
     return ok({ id: manifest.id, folder, manifest });
   } catch (error) {

@@ -96,7 +96,8 @@ export const decideRun = async (
   if (latest.state !== "done") return again(`its runner ended while it was ${latest.state}`);
   const runFolder = runFolders(folder, run.name).run;
   const stored = (await readJson(join(runFolder, FILES.run)).catch(() => null)) as StoredRun | null;
-  if (stored?.state !== "done") return again(`its ${FILES.run} does not say that it is done`);
+  if (stored?.state !== "done" || !Array.isArray(stored.files))
+    return again(`its ${FILES.run} does not say that it is done`);
   const damaged = await damage(runFolder, stored);
   return damaged === null ? { run, kept: true, reason: "it is done", attempt } : again(damaged);
 };

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { PlannedRun } from "#experiment/resolved.ts";
 import {
+  fileBytes,
   folderExists,
   freeBytes,
   isDiskFull,
@@ -49,6 +50,8 @@ export interface RunExperimentOptions {
 export type ExperimentOutcome =
   /** Another runner works on the folder: nothing was done. */
   | { readonly kind: "busy"; readonly pid: number }
+  /** The folder cannot be worked on, or was removed meanwhile: what it holds is as it was. */
+  | { readonly kind: "unusable"; readonly reason: string }
   | {
       readonly kind: "ran";
       /** The final state of every run; absent runs were not started. */
@@ -104,6 +107,7 @@ class ExperimentRunner {
   readonly #states = new Map<number, RunState>();
   readonly #problems: string[] = [];
   #reserve: Reserve | null = null;
+  #isRemoved = false;
 
   constructor(options: RunExperimentOptions, journal: Journal) {
     this.#options = options;
@@ -112,16 +116,7 @@ class ExperimentRunner {
   }
 
   async run(): Promise<ExperimentOutcome> {
-    const { results, revision, now, interrupt } = this.#options;
-    const runner = { ...ownProcess(), startedNs: String(now()), revision };
-    const other = this.#journal.enterRunner(
-      runner,
-      (each) => startTicks(each.pid) === each.startTicks,
-    );
-    if (other !== null) {
-      this.#journal.close();
-      return { kind: "busy", pid: other.pid };
-    }
+    const { results, interrupt } = this.#options;
     const { id, folder } = results;
     this.#options.observe({ kind: "opened", id, folder, runs: this.#options.runs });
     try {
@@ -133,6 +128,9 @@ class ExperimentRunner {
       await this.#hosts.close();
       await this.#finish();
     }
+    if (this.#isRemoved) {
+      return { kind: "unusable", reason: `${folder} was removed while the experiment ran` };
+    }
     const interrupted = interrupt.aborted;
     return { kind: "ran", states: this.#states, interrupted, problems: this.#problems };
   }
@@ -142,6 +140,7 @@ class ExperimentRunner {
       if (this.#options.interrupt.aborted) return;
       if (decision.kept) this.#states.set(decision.run.index, "done");
       else await this.#execute(decision);
+      if (this.#isRemoved) return;
     }
   }
 
@@ -180,6 +179,9 @@ class ExperimentRunner {
       (error: unknown): StoredRun => this.#unstarted(decision, messageOf(error)),
     );
     this.#states.set(run.index, stored.state);
+    // What is written now would be the ruin of a folder that somebody wanted gone.
+    this.#isRemoved = (await fileBytes(folders.plan)) === null;
+    if (this.#isRemoved) return;
     await this.#withLastWords(() => writeRun(folders.run, stored), `run.json of ${run.name}`);
     this.#options.observe({ kind: "ended", run, stored });
   }
@@ -271,7 +273,8 @@ class ExperimentRunner {
     await this.#reserve?.release();
     const path = join(results.folder, FILES.manifest);
     const manifest = { ...results.manifest, ended_ns: endedNs };
-    await this.#withLastWords(() => writeJson(path, manifest), FILES.manifest);
+    if (!this.#isRemoved)
+      await this.#withLastWords(() => writeJson(path, manifest), FILES.manifest);
     try {
       this.#journal.leaveRunner(endedNs);
       this.#journal.close();
@@ -281,8 +284,30 @@ class ExperimentRunner {
   }
 }
 
-/** Executes or resumes; throws only when the journal cannot be opened. Nothing is left running when it settles. */
-export const runExperiment = (options: RunExperimentOptions): Promise<ExperimentOutcome> => {
-  const journal = Journal.open(join(options.results.folder, FILES.journal));
-  return new ExperimentRunner(options, journal).run();
+/** Opens the journal and enters this runner; an outcome says why the folder cannot be had. */
+const enter = async (options: RunExperimentOptions): Promise<Journal | ExperimentOutcome> => {
+  const { results, revision, now } = options;
+  const path = join(results.folder, FILES.journal);
+  try {
+    const journal = Journal.open(path);
+    const runner = { ...ownProcess(), startedNs: String(now()), revision };
+    const other = journal.enterRunner(runner, (each) => startTicks(each.pid) === each.startTicks);
+    if (other === null && (journal.latest().size > 0 || !(await hasRuns(results)))) return journal;
+    if (other === null) journal.leaveRunner(String(now()));
+    journal.close();
+    if (other !== null) return { kind: "busy", pid: other.pid };
+    const reason = `${path} knows nothing of the runs beside it: was it lost when the folder was copied?`;
+    return { kind: "unusable", reason };
+  } catch (error) {
+    return { kind: "unusable", reason: `${path} cannot be used: ${messageOf(error)}` };
+  }
+};
+
+const hasRuns = ({ folder }: ResultsFolder): Promise<boolean> =>
+  folderExists(join(folder, FILES.runs));
+
+/** Executes or resumes. Nothing is left running when it settles. */
+export const runExperiment = async (options: RunExperimentOptions): Promise<ExperimentOutcome> => {
+  const journal = await enter(options);
+  return journal instanceof Journal ? new ExperimentRunner(options, journal).run() : journal;
 };

@@ -172,6 +172,17 @@ describe("Ctrl-C", () => {
   }, 60_000);
 });
 
+test("Ctrl-C while the report is made says how to make it", async () => {
+  await using command = await start({});
+  await command.saw("done after");
+  const what = "the report is begun";
+  await waitUntil(() => existsSync(join(command.results, "derived")), { limitMs: 10_000, what });
+  command.process.kill("SIGINT");
+  expect(await command.ended).toBe(130);
+  expect(command.stdout).toContain(`make it with: ./run report ${command.results}`);
+  expect(readRun(command.results, "00-rep=1").state).toBe("done");
+}, 60_000);
+
 describe("what a user can get wrong ends with one message", () => {
   const usage: Readonly<Record<string, readonly [readonly string[], number, string]>> = {
     "a target that is not there yet": [

@@ -5,7 +5,7 @@ import { buildReport, exitCodeOf } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
 import { followLauncher } from "#cli/follow-launcher.ts";
-import { takeInterrupts } from "#cli/interrupts.ts";
+import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
@@ -185,6 +185,10 @@ const resumeHint = ({ file, flags, results }: Job): string => {
 const report = async (job: Job, runsFailed: boolean): Promise<ExitCode> => {
   const failedCode = runsFailed ? EXIT.RUN_FAILED : EXIT.OK;
   if (!job.flags.report) return failedCode;
+  using _ = endOnInterrupt(() => {
+    say("interrupted while the report was made; every run is kept");
+    say(`make it with: ./run report ${job.results.folder}`);
+  });
   try {
     const built = await buildReport({ folder: job.results.folder });
     for (const line of built.summaryLines) say(line);
@@ -202,6 +206,7 @@ const finish = async (job: Job, outcome: ExperimentOutcome): Promise<ExitCode> =
     const message = `process ${outcome.pid} is working on ${job.results.folder}: wait for it or end it first`;
     throw new UserError(EXIT.USAGE, message);
   }
+  if (outcome.kind === "unusable") throw new UserError(EXIT.BAD_INPUT, outcome.reason);
   for (const problem of outcome.problems) say(`problem: ${problem}`);
   if (outcome.interrupted) {
     say(`interrupted; what was measured is kept in ${job.results.folder}`);
