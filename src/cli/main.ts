@@ -64,6 +64,16 @@ const main = async (argv: readonly string[], context: CliContext): Promise<numbe
   }
 };
 
+/** A reader that has seen enough (`| head`) ends neither a query with a stack trace nor an experiment in its middle. */
+const outliveReaders = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+};
+
+outliveReaders();
 const root = resolve(import.meta.dir, "../..");
 const context: CliContext = {
   cwd: process.env["ESCAPEMENT_CWD"] ?? process.cwd(),

@@ -59,8 +59,13 @@ export class Database implements AsyncDisposable {
     return reader.getRowObjectsJS();
   }
 
-  /** All rows of a query in column order, 64-bit integers and decimals as strings: safe to print. */
+  /** All rows of one query in column order, 64-bit integers and decimals as strings: safe to print. */
   async printable(sql: string): Promise<SqlResult> {
+    const { count } =
+      sql.trim() === ""
+        ? { count: 0 }
+        : await this.#track(sql, this.#connection.extractStatements(sql));
+    if (count !== 1) throw new Error(`one statement is due, ${count} are given`);
     const reader = await this.#track(sql, this.#connection.runAndReadAll(sql));
     return { columns: reader.columnNames(), rows: reader.getRowsJson() };
   }

@@ -132,6 +132,26 @@ describe("query", () => {
     );
   });
 
+  test("anything but one statement: 2, and nothing is printed", async () => {
+    for (const sql of ["", "select 1; select 2"]) {
+      const { exitCode, stdout, stderr } = await run("query", "sound", sql);
+      expect(exitCode).toBe(2);
+      expect(stdout).toBe("");
+      expect(stderr).toContain("one statement is due");
+    }
+  });
+
+  test("a reader that has seen enough is no failure", async () => {
+    const sql = "select repeat('x', 1000) as x from range(20000)";
+    await using child = Bun.spawn(
+      ["sh", "-c", `"$0" "$1" query sound "$2" | head -1; exit $?`, process.execPath, MAIN, sql],
+      { stdout: "pipe", stderr: "pipe", cwd: scratch },
+    );
+    expect(await new Response(child.stderr).text()).toBe("");
+    expect((await new Response(child.stdout).text()).trim()).toBe("x");
+    expect(await child.exited).toBe(0);
+  });
+
   test("a mistake in SQL: 2, the reason and the views' names, no stack", async () => {
     const { exitCode, stderr } = await run("query", "sound", "select nothing from nowhere");
     expect(exitCode).toBe(2);

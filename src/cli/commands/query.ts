@@ -66,7 +66,7 @@ const runSql = async (db: Database, sql: string): Promise<SqlResult> => {
     const message = error instanceof Error ? error.message : String(error);
     throw new UserError(
       EXIT.USAGE,
-      `${message}\nviews: runs, requests, actions, client, batches (columns: docs/metrics.md)`,
+      `${message}\nviews: runs, requests, actions, client, batches, load, measured, measured_requests, measured_actions (columns: docs/metrics.md)`,
     );
   }
 };
