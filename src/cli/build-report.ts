@@ -11,9 +11,9 @@ import { analyse } from "#query/analyse.ts";
 import type { Analysis, RunAnalysis } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { answerOf } from "#report/answer.ts";
-import { quantity } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
-import type { ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
+import { judgementLines } from "#report/judgements.ts";
+import type { ReportedRun, ReportInput } from "#report/model.ts";
 import { type RenderedReport, renderReport } from "#report/report.ts";
 import { fromStoredKeys } from "#stdx/stored-keys.ts";
 import { FILES, type Manifest } from "#telemetry/results.ts";
@@ -44,9 +44,14 @@ const isWithin = (folder: string, path: string): boolean => {
   return way !== "" && !way.startsWith("..") && !isAbsolute(way);
 };
 
-/** Paths in the project are shown without the place where it happens to lie. */
-const shownPath = (path: string): string =>
-  isWithin(PROJECT_ROOT, path) ? relative(PROJECT_ROOT, path) : path;
+/**
+ * Shows paths in the project without the place where it lay when they were noted, so that a report does not change
+ * when its folder moves to another clone.
+ */
+const shownFrom =
+  (root: string) =>
+  (path: string): string =>
+    isWithin(root, path) ? relative(root, path) : path;
 
 /** Opens the folder, or ends with the reason why it cannot be one. */
 export const openResultsOrExit = (folder: string): ResultsSource => {
@@ -71,6 +76,7 @@ const plannedOf = (plan: Plan | null, run: RunAnalysis): PlannedRun | undefined 
 
 const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): ReportedRun => {
   const planned = plannedOf(plan, run);
+  const shownPath = shownFrom(rootOf(analysis.manifest));
   return {
     analysis: run,
     point: (planned?.point ?? []).map(sweptValue),
@@ -82,6 +88,9 @@ const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): R
   };
 };
 
+/** Where the project lay when the experiment was run; folders of before that was noted: where it lies now. */
+const rootOf = (manifest: Manifest | null): string => manifest?.escapement.folder ?? PROJECT_ROOT;
+
 const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -90,7 +99,7 @@ const reproduceCommand = (manifest: Manifest): string => {
     ({ path, value }) => `--set ${shellWord(`${path}=${value}`)}`,
   );
   const words = [
-    shellWord(shownPath(manifest.experiment.path)),
+    shellWord(shownFrom(rootOf(manifest))(manifest.experiment.path)),
     ...sets,
     `--seed ${manifest.seed}`,
   ];
@@ -101,7 +110,7 @@ const rebuildCommand = (source: ResultsSource): string => {
   const { manifest, folder } = source;
   if (manifest !== null)
     return `./run report ${shellWord(`results/${manifest.name}/${manifest.id}`)}`;
-  return `./run report ${shellWord(shownPath(folder))}`;
+  return `./run report ${shellWord(shownFrom(PROJECT_ROOT)(folder))}`;
 };
 
 const judged = (analysis: Analysis, plan: Plan | null) =>
@@ -145,17 +154,13 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
     headline: plan?.headline ?? null,
     reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
     rebuild: rebuildCommand(source),
-    shownPath,
+    shownPath: shownFrom(rootOf(analysis.manifest)),
   };
 };
 
-const docsFrom = (folder: string): string | null =>
-  isWithin(PROJECT_ROOT, folder) ? `${relative(folder, join(PROJECT_ROOT, "docs"))}/` : null;
-
-const linksFrom = (reportFolder: string, derived: string): ReportLinks => {
-  const way = relative(reportFolder, join(derived, "charts"));
-  return { charts: `${way.replaceAll("\\", "/")}/`, docs: docsFrom(reportFolder) };
-};
+/** Where the charts lie, seen from the folder of a report. */
+const chartsFrom = (reportFolder: string, derived: string): string =>
+  `${relative(reportFolder, join(derived, "charts")).replaceAll("\\", "/")}/`;
 
 const writeReport = (source: ResultsSource, derived: string, rendered: RenderedReport): string => {
   const charts = join(derived, "charts");
@@ -163,30 +168,17 @@ const writeReport = (source: ResultsSource, derived: string, rendered: RenderedR
   mkdirSync(charts, { recursive: true });
   for (const [name, svg] of rendered.charts) writeFileSync(join(charts, name), svg);
   const inside = join(derived, FILES.report);
-  writeFileSync(inside, rendered.markdown(linksFrom(derived, derived)));
+  writeFileSync(inside, rendered.markdown(chartsFrom(derived, derived)));
   if (derived !== join(source.folder, FILES.derived)) return inside;
   const top = join(source.folder, FILES.report);
-  writeFileSync(top, rendered.markdown(linksFrom(dirname(top), derived)));
+  writeFileSync(top, rendered.markdown(chartsFrom(dirname(top), derived)));
   return top;
 };
 
 const plain = (markdown: string): string => markdown.replaceAll(/\*\*|`/g, "");
 
-const summaryOf = (input: ReportInput): readonly string[] => {
-  const lines = [plain(answerOf(input, headlineOf(input)))];
-  for (const result of input.checks) {
-    if (result.status === "pass") continue;
-    const where = result.run === null ? "" : ` on ${result.run.name}`;
-    const why =
-      result.observed === null
-        ? result.reason
-        : `observed ${quantity(result.observed, result.unit)}`;
-    lines.push(`check ${result.check}${where}: ${why}`);
-  }
-  for (const doubt of input.doubts)
-    lines.push(`doubt: ${doubt.run.name}: ${plain(doubt.evidence)}`);
-  return lines;
-};
+const summaryOf = (input: ReportInput): readonly string[] =>
+  [answerOf(input, headlineOf(input)), ...judgementLines(input)].map(plain);
 
 const writeProblem = (error: unknown, derived: string): unknown => {
   const code = (error as NodeJS.ErrnoException).code;

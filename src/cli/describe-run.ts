@@ -20,13 +20,15 @@ export const systemFacts = (
 ): readonly Fact[] => {
   const instances = system.models.reduce((sum, { instances: count }) => sum + count, 0);
   const models = system.models.map(({ model, instances: count }) => `${count} × ${model}`);
-  const perWorker = plural(system.gpusPerWorker, "simulated GPU");
+  const each = system.workers === 1 ? "" : " each";
+  const gpus = `${plural(system.gpusPerWorker, "simulated GPU")}${each}`;
+  const isCapped = system.maxGpus < system.workers * system.gpusPerWorker;
   return [
     { name: "Scheduler", value: system.scheduler },
     { name: "Default SLO", value: span(system.sloNs) },
     {
       name: "Workers",
-      value: `${plural(system.workers, "worker")} with ${perWorker} each; at most ${system.maxGpus} used`,
+      value: `${plural(system.workers, "worker")} with ${gpus}${isCapped ? `; at most ${system.maxGpus} used` : ""}`,
     },
     {
       name: "Memory for weights",

@@ -54,6 +54,7 @@ export const readCodeFacts = (root: string): CodeFacts => {
       git_dirty: status.trim() !== "",
       git_diff_sha256:
         diff === "" ? null : new Bun.CryptoHasher("sha256").update(diff).digest("hex"),
+      folder: root,
     },
     diff,
   };

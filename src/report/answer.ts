@@ -1,7 +1,8 @@
 /** The report's first paragraph: what came out, in two or three sentences. */
 
 import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
-import type { HeadlineChart } from "#report/headline-chart.ts";
+import type { HeadlineChart, HeadlinePoint } from "#report/headline-chart.ts";
+import { doubtSentence } from "#report/judgements.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
 import { spreadOf } from "#stats/spread.ts";
 
@@ -29,7 +30,10 @@ const describeRun = (run: ReportedRun): string => {
   return `Of ${plural(count, "request")} offered over ${seconds} (${offered}), ${share} within ${slo}: a goodput of **${goodput}**. ${latency}`;
 };
 
-/** A sweep: the ends of the curve, and its best point when that is neither. */
+const pointsWord = (chart: HeadlineChart, point: HeadlinePoint): string =>
+  [`${chart.xTitle} ${point.xLabel}`, point.series].filter((word) => word !== "").join(", ");
+
+/** A sweep: the ends of the curve, and what lies beyond both of them. */
 const describeSweep = (chart: HeadlineChart): string => {
   const [first] = chart.medians;
   const last = chart.medians.at(-1);
@@ -41,16 +45,33 @@ const describeSweep = (chart: HeadlineChart): string => {
   const motion =
     last.value > first.value ? "rises" : last.value < first.value ? "falls" : "stays the same";
   const best = chart.medians.reduce((a, b) => (b.value > a.value ? b : a));
+  const worst = chart.medians.reduce((a, b) => (b.value < a.value ? b : a));
   const peak =
-    best === first || best === last || best.value === Math.max(first.value, last.value)
+    best.value === Math.max(first.value, last.value)
       ? ""
       : `, with its highest value of ${show(best.value)} at ${best.xLabel}`;
-  return `${chart.metricTitle} ${motion} from ${show(first.value)} at ${chart.xTitle} ${first.xLabel} to ${show(last.value)} at ${last.xLabel}${peak}.`;
+  const trough =
+    worst.value === Math.min(first.value, last.value)
+      ? ""
+      : `${peak === "" ? ", with" : " and"} its lowest of ${show(worst.value)} at ${worst.xLabel}`;
+  return `${chart.metricTitle} ${motion} from ${show(first.value)} at ${chart.xTitle} ${first.xLabel} to ${show(last.value)} at ${last.xLabel}${peak}${trough}.`;
+};
+
+/** More curves than this are told by their extremes. */
+const TOLD_SERIES = 3;
+
+const describeExtremes = (chart: HeadlineChart): string => {
+  const tell = (point: HeadlinePoint): string =>
+    `**${quantity(point.value, chart.unit)}** (${pointsWord(chart, point)})`;
+  const best = chart.medians.reduce((a, b) => (b.value > a.value ? b : a));
+  const worst = chart.medians.reduce((a, b) => (b.value < a.value ? b : a));
+  return `${chart.metricTitle} lies between ${tell(worst)} and ${tell(best)}.`;
 };
 
 const describeSeries = (chart: HeadlineChart): string => {
   const series = [...new Set(chart.medians.map((point) => point.series))];
   if (series.length <= 1) return describeSweep(chart);
+  if (series.length > TOLD_SERIES) return describeExtremes(chart);
   return series
     .map((name) => {
       const medians = chart.medians.filter((point) => point.series === name);
@@ -105,7 +126,7 @@ export const answerOf = (input: ReportInput, headline: HeadlineChart | null): st
         : headline === null
           ? describeMany(done)
           : describeSeries(headline);
-  return [result, describeChecks(input), describeFailures(input)]
+  return [result, describeChecks(input), describeFailures(input), doubtSentence(input)]
     .filter((sentence) => sentence !== "")
     .join(" ");
 };

@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from "vega-lite";
 import type { BatchSizeRow } from "#query/analysis.ts";
 import { specOf } from "#report/chart-spec.ts";
+import { percentage } from "#report/format.ts";
 import { CHART_WIDTH, COLOUR, orderedColours } from "#report/theme.ts";
 
 export interface BatchChart {
@@ -18,7 +19,7 @@ export const batchSizesChart = (chart: BatchChart): TopLevelSpec => {
   const values = sizes.map((row) => ({
     size: String(row.batchSize),
     share: (row.actions * 100) / total,
-    label: `${((row.actions * 100) / total).toFixed(1)} %`,
+    label: percentage(row.actions / total),
   }));
   const x = {
     field: "size",
@@ -82,7 +83,7 @@ export const batchSharesChart = (chart: BatchChart): TopLevelSpec => {
         type: "ordinal",
         sort: chart.runs.map(({ label }) => label),
         title: null,
-        axis: { labelLimit: 220, labelColor: COLOUR.text },
+        axis: { labelLimit: 0, labelColor: COLOUR.text },
       },
       x: {
         field: "share",

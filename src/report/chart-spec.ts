@@ -26,3 +26,13 @@ export const isWide = (values: readonly number[]): boolean => {
   const positive = values.filter((value) => value > 0);
   return positive.length > 1 && Math.max(...positive) / Math.min(...positive) >= 8;
 };
+
+/** Whether any label would take a chart's width from its content if it stood beside it. */
+export const isLong = (labels: readonly string[]): boolean =>
+  labels.some((label) => label.length > 22);
+
+/** Short labels stand beside a chart, long ones below it. */
+export const legendPlace = (labels: readonly string[]): Record<string, unknown> =>
+  isLong(labels)
+    ? { orient: "bottom", direction: "vertical", columns: labels.length > 4 ? 2 : 1, labelLimit: 0 }
+    : { orient: "right", labelLimit: 0 };

@@ -86,8 +86,12 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
   maxGpus: "GPUs at most",
 };
 
+/** Names of models hold dots: what is swept there is their instances. */
+const MODELS = "system.models.";
+
 /** A key path in words: "system.slo" is "SLO", "workload.loadFactor" is "load factor". */
 export const keyName = (path: string): string => {
+  if (path.startsWith(MODELS)) return `${path.slice(MODELS.length)} instances`;
   const key = path.slice(path.lastIndexOf(".") + 1);
   return KEY_NAMES[key] ?? key.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 };

@@ -1,8 +1,17 @@
 /** The figure at the top: a metric against what the experiment sweeps. */
 import type { TopLevelSpec } from "vega-lite";
 import type { MetricUnit } from "#query/analysis.ts";
-import { axisTitle, axisValue, isWide, type Layer, specOf } from "#report/chart-spec.ts";
+import {
+  axisTitle,
+  axisValue,
+  isLong,
+  isWide,
+  type Layer,
+  legendPlace,
+  specOf,
+} from "#report/chart-spec.ts";
 import { quantity } from "#report/format.ts";
+import { shortLabel } from "#report/labels.ts";
 import { CHART_WIDTH, COLOUR, orderedColours } from "#report/theme.ts";
 
 export interface HeadlinePoint {
@@ -74,6 +83,16 @@ const shareDomain = (values: readonly number[]): readonly [number, number] => {
 /** Beyond this many points their values would run into each other. */
 const LABELLED_POINTS = 10;
 
+/** A value stands above its point, or below where the line comes from above on every side. */
+const isValley = (points: readonly { readonly y: number }[], index: number): boolean => {
+  const [before, here, after] = [points[index - 1], points[index], points[index + 1]];
+  if (here === undefined || (before === undefined && after === undefined)) return false;
+  return (
+    (before?.y ?? Number.POSITIVE_INFINITY) > here.y &&
+    (after?.y ?? Number.POSITIVE_INFINITY) > here.y
+  );
+};
+
 const valueLabels = (
   chart: HeadlineChart,
   x: Record<string, unknown>,
@@ -86,14 +105,24 @@ const valueLabels = (
     y: axisValue(point.value, chart.unit),
     label: quantity(point.value, chart.unit),
   }));
+  const { domain } = y["scale"] as { readonly domain?: readonly [number, number] };
+  const floor =
+    domain === undefined ? Number.POSITIVE_INFINITY : domain[0] + (domain[1] - domain[0]) * 0.1;
+  const isBelow = values.map((row, index) => row.y > floor && isValley(values, index));
   const encoding = { x, y, text: { field: "label" } };
-  const place = { type: "text", baseline: "bottom", dy: -8 };
+  const above = { type: "text", baseline: "bottom", dy: -8 };
+  const below = { type: "text", baseline: "top", dy: 9 };
   // A halo of background keeps the values apart from a line that passes behind them.
-  const halo = { ...place, color: COLOUR.background, stroke: COLOUR.background, strokeWidth: 4 };
-  return [
-    { data: { values }, mark: halo, encoding },
-    { data: { values }, mark: { ...place, color: COLOUR.text }, encoding },
-  ];
+  const halo = { color: COLOUR.background, stroke: COLOUR.background, strokeWidth: 4 };
+  return [above, below].flatMap((place) => {
+    const data = { values: values.filter((_, index) => isBelow[index] === (place === below)) };
+    return data.values.length === 0
+      ? []
+      : [
+          { data, mark: { ...place, ...halo }, encoding },
+          { data, mark: { ...place, color: COLOUR.text }, encoding },
+        ];
+  });
 };
 
 const headlineY = (chart: HeadlineChart): Record<string, unknown> => {
@@ -166,11 +195,11 @@ const referenceLayers = (
 export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
   const x = headlineX(chart);
   const y = headlineY(chart);
-  const series = [...new Set(chart.medians.map((point) => point.series))];
+  const series = [...new Set(chart.medians.map((point) => shortLabel(point.series)))];
   const toRow = (point: HeadlinePoint) => ({
     x: point.x,
     y: axisValue(point.value, chart.unit),
-    series: point.series,
+    series: shortLabel(point.series),
   });
   const colours = series.length > 1 ? orderedColours(series.length) : [COLOUR.blue];
   const color = {
@@ -178,11 +207,11 @@ export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
     type: "nominal",
     sort: null,
     scale: { domain: series, range: colours },
-    legend: series.length > 1 ? { title: null, orient: "top-left" } : null,
+    legend: series.length > 1 ? { title: null, ...legendPlace(series) } : null,
   };
   const missing = chart.missing.map((point) => ({ x: point.x, label: "no result" }));
   return specOf({
-    width: CHART_WIDTH,
+    width: series.length > 1 && !isLong(series) ? CHART_WIDTH - 110 : CHART_WIDTH,
     height: 300,
     title: { text: chart.title, subtitle: chart.subtitle },
     layer: [

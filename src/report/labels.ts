@@ -44,3 +44,21 @@ export const runsByPoint = (
 
 /** The start of a run's chart files: "03". */
 export const runNumber = (run: ReportedRun): string => String(run.analysis.index).padStart(2, "0");
+
+/** Labels of charts keep their end, where the points of a grid differ. */
+const LABEL_LENGTH = 48;
+
+/** A label that fits beside a chart. */
+export const shortLabel = (label: string): string =>
+  label.length <= LABEL_LENGTH
+    ? label
+    : `${label.slice(0, LABEL_LENGTH / 2 - 1)}…${label.slice(-LABEL_LENGTH / 2)}`;
+
+/** At most `most` items, the first and the last among them. */
+export const evenlyChosen = <T>(items: readonly T[], most: number): readonly T[] =>
+  items.length <= most
+    ? items
+    : Array.from(
+        { length: most },
+        (_, index) => items[Math.round((index * (items.length - 1)) / (most - 1))] as T,
+      );

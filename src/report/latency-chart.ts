@@ -1,7 +1,7 @@
 /** The distribution of latency, with an axis of nines. */
 import type { TopLevelSpec } from "vega-lite";
 import type { TailPoint } from "#query/analysis.ts";
-import { type Layer, specOf } from "#report/chart-spec.ts";
+import { isLong, type Layer, legendPlace, specOf } from "#report/chart-spec.ts";
 import { CHART_WIDTH, COLOUR, orderedColours } from "#report/theme.ts";
 
 export interface CdfSeries {
@@ -75,7 +75,6 @@ const DASHES = [
 export const latencyCdfChart = (chart: {
   readonly title: string;
   readonly subtitle: string;
-  readonly seriesTitle: string | null;
   readonly series: readonly CdfSeries[];
 }): TopLevelSpec => {
   const labels = chart.series.map(({ label }) => label);
@@ -83,9 +82,7 @@ export const latencyCdfChart = (chart: {
   const top = Math.max(1, ...rows.map((row) => row.y));
   const colours = labels.length > 1 ? orderedColours(labels.length) : [COLOUR.blue];
   const legend =
-    labels.length > 1
-      ? { title: chart.seriesTitle, orient: "right", symbolType: "stroke", labelLimit: 220 }
-      : null;
+    labels.length > 1 ? { title: null, ...legendPlace(labels), symbolType: "stroke" } : null;
   const color = {
     field: "label",
     type: "nominal",
@@ -99,7 +96,7 @@ export const latencyCdfChart = (chart: {
     type: "nominal",
     sort: null,
     scale: { domain: labels, range: dashes },
-    legend: labels.length > 1 ? { title: chart.seriesTitle } : null,
+    legend: labels.length > 1 ? { title: null } : null,
   };
   const xs = [
     ...rows.map((row) => row.x),
@@ -108,7 +105,7 @@ export const latencyCdfChart = (chart: {
   const low = Math.min(...xs);
   const high = Math.max(...xs);
   return specOf({
-    width: labels.length > 1 ? CHART_WIDTH - 110 : CHART_WIDTH,
+    width: labels.length > 1 && !isLong(labels) ? CHART_WIDTH - 110 : CHART_WIDTH,
     height: 320,
     title: { text: chart.title, subtitle: chart.subtitle },
     layer: [

@@ -48,11 +48,3 @@ export interface ReportInput {
   /** How a path of an input is shown. */
   readonly shownPath: (path: string) => string;
 }
-
-/** Where a report's links lead, relative to the file that holds them. */
-export interface ReportLinks {
-  /** "charts/" or "derived/charts/". */
-  readonly charts: string;
-  /** Folder of the metric definitions with a slash at its end; null when it is not beside the results. */
-  readonly docs: string | null;
-}

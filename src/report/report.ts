@@ -5,18 +5,13 @@ import { batchSharesChart, batchSizesChart } from "#report/batch-chart.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
 import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
-import { runLabel, runNumber } from "#report/labels.ts";
-import { type CdfSeries, latencyCdfChart } from "#report/latency-chart.ts";
+import { checksSection, doubtsSection } from "#report/judgements.ts";
+import { evenlyChosen, pointLabel, runLabel, runNumber, shortLabel } from "#report/labels.ts";
+import { latencyCdfChart } from "#report/latency-chart.ts";
 import { details, image, paragraphs } from "#report/markdown.ts";
-import type { ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
+import type { ReportedRun, ReportInput } from "#report/model.ts";
 import { overTimeChart } from "#report/over-time-chart.ts";
-import {
-  checksSection,
-  dataSection,
-  doubtsSection,
-  reproduceSection,
-  whatSection,
-} from "#report/sections.ts";
+import { dataSection, reproduceSection, whatSection } from "#report/sections.ts";
 import { renderSvg } from "#report/svg.ts";
 import {
   failureTable,
@@ -28,8 +23,12 @@ import {
   systemTable,
 } from "#report/tables.ts";
 
-/** Beyond this many lines a distribution chart is a thicket. */
-const CDF_LINES = 12;
+/** Beyond this many lines a distribution chart is a thicket; so many have a colour of their own. */
+const CDF_LINES = 6;
+/** Beyond this many bars a chart no longer fits a page. */
+const BATCH_BARS = 24;
+/** Beyond this many rows a table per run is folded. */
+const OPEN_ROWS = 12;
 /** Runs whose charts stand open; those of further runs are folded. */
 const OPEN_RUNS = 3;
 
@@ -42,40 +41,60 @@ interface NamedChart {
 interface Charts {
   readonly headline: NamedChart | null;
   readonly cdf: NamedChart | null;
-  readonly batchShares: NamedChart | null;
+  readonly batchSizes: NamedChart | null;
   readonly overTime: ReadonlyMap<number, NamedChart>;
-  readonly batchSizes: ReadonlyMap<number, NamedChart>;
 }
 
 const withRequests = (runs: readonly ReportedRun[]): readonly ReportedRun[] =>
   runs.filter((run) => run.analysis.latencyTail.length > 0);
 
-const cdfSeries = (input: ReportInput, run: ReportedRun): CdfSeries => ({
-  label: runLabel(input, run),
-  points: run.analysis.latencyTail,
-  sloNs: run.sloNs,
-});
+interface ShownRuns {
+  readonly runs: readonly { readonly label: string; readonly run: ReportedRun }[];
+  /** What is left out, in words; "" when nothing is. */
+  readonly note: string;
+}
+
+/** Of each point of a sweep one run stands in a chart; beyond `most`, runs spread evenly over all of them. */
+const shownRuns = (input: ReportInput, usable: readonly ReportedRun[], most: number): ShownRuns => {
+  const isSweep = input.runs.some((run) => run.point.length > 0);
+  const isThinned = isSweep && input.repetitions > 1;
+  const runs = isThinned
+    ? [...Map.groupBy(usable, (run) => pointLabel(run)).values()].flatMap((group) =>
+        group.slice(0, 1),
+      )
+    : usable;
+  const shown = evenlyChosen(runs, most);
+  const notes = [
+    isThinned ? "one repetition of each" : "",
+    shown.length < runs.length ? `${shown.length} of ${runs.length} shown` : "",
+  ];
+  return {
+    runs: shown.map((run) => ({ label: isThinned ? pointLabel(run) : runLabel(input, run), run })),
+    note: notes.filter((note) => note !== "").join(", "),
+  };
+};
 
 const cdfOf = (input: ReportInput): NamedChart | null => {
-  const isSweep = input.runs.some((run) => run.point.length > 0);
-  const runs = withRequests(input.runs).filter((run) => !isSweep || run.repetition === 1);
-  const shown = runs.slice(0, CDF_LINES);
-  if (shown.length === 0) return null;
-  const samples = shown.reduce(
-    (sum, run) => sum + (run.analysis.metrics["latency_p50"]?.samples ?? 0),
+  const shown = shownRuns(input, withRequests(input.runs), CDF_LINES);
+  if (shown.runs.length === 0) return null;
+  const samples = shown.runs.reduce(
+    (sum, { run }) => sum + (run.analysis.metrics["latency_p50"]?.samples ?? 0),
     0,
   );
-  const first = isSweep && input.repetitions > 1 ? ", first repetition" : "";
-  const some =
-    runs.length > shown.length ? `; the first ${shown.length} of ${runs.length} runs` : "";
+  const slos = new Set(shown.runs.map(({ run }) => run.sloNs));
+  const uprights = slos.size > 1 ? "dashed uprights: the SLO of each" : "";
+  const parts = [plural(samples, "response"), shown.note, uprights];
   return {
     file: "latency-cdf.svg",
     alt: "Distribution of latency with an axis of nines",
     spec: latencyCdfChart({
       title: "Latency of successful responses",
-      subtitle: `${plural(samples, "response")}${first}${some}`,
-      seriesTitle: null,
-      series: shown.map((run) => cdfSeries(input, run)),
+      subtitle: parts.filter((part) => part !== "").join("; "),
+      series: shown.runs.map(({ label, run }) => ({
+        label: shortLabel(label),
+        points: run.analysis.latencyTail,
+        sloNs: run.sloNs,
+      })),
     }),
   };
 };
@@ -103,44 +122,32 @@ const overTimeOf = (input: ReportInput, run: ReportedRun): NamedChart | null => 
   };
 };
 
-const batchSizesOf = (input: ReportInput, run: ReportedRun): NamedChart | null => {
-  const { batchSizes } = run.analysis;
-  if (batchSizes.length === 0) return null;
-  const actions = batchSizes.reduce((sum, row) => sum + row.actions, 0);
-  const requests = batchSizes.reduce((sum, row) => sum + row.requests, 0);
-  const label = input.runs.length > 1 ? `${runLabel(input, run)}: ` : "";
-  return {
-    file: `${runNumber(run)}-batch-sizes.svg`,
-    alt: `Batch sizes, ${runLabel(input, run)}`,
-    spec: batchSizesChart({
-      title: "Batch sizes",
-      subtitle: `${label}${grouped(actions)} successful infer actions with ${plural(requests, "request")}`,
-      runs: [{ label: runLabel(input, run), sizes: batchSizes }],
-    }),
-  };
+/** One run as bars by size, several as one bar each. */
+const batchSizesOf = (input: ReportInput): NamedChart | null => {
+  const usable = input.runs.filter((run) => run.analysis.batchSizes.length > 0);
+  const { runs, note } = shownRuns(input, usable, BATCH_BARS);
+  const rows = runs.map(({ label, run }) => ({
+    label: shortLabel(label),
+    sizes: run.analysis.batchSizes,
+  }));
+  const [only] = rows;
+  if (only === undefined) return null;
+  const actions = only.sizes.reduce((sum, row) => sum + row.actions, 0);
+  const requests = only.sizes.reduce((sum, row) => sum + row.requests, 0);
+  const file = "batch-sizes.svg";
+  const title = "Batch sizes";
+  if (rows.length > 1) {
+    const subtitle = `successful infer actions in the measurement window${note === "" ? "" : `; ${note}`}`;
+    return { file, alt: title, spec: batchSharesChart({ title, subtitle, runs: rows }) };
+  }
+  const subtitle = `${grouped(actions)} successful infer actions with ${plural(requests, "request")}`;
+  return { file, alt: title, spec: batchSizesChart({ title, subtitle, runs: rows }) };
 };
 
-const batchSharesOf = (input: ReportInput): NamedChart | null => {
-  const runs = input.runs.filter((run) => run.analysis.batchSizes.length > 0);
-  if (runs.length < 2) return null;
-  return {
-    file: "batch-sizes.svg",
-    alt: "Batch sizes of every run",
-    spec: batchSharesChart({
-      title: "Batch sizes",
-      subtitle: "successful infer actions in the measurement window",
-      runs: runs.map((run) => ({ label: runLabel(input, run), sizes: run.analysis.batchSizes })),
-    }),
-  };
-};
-
-const chartsByRun = (
-  input: ReportInput,
-  make: (input: ReportInput, run: ReportedRun) => NamedChart | null,
-): ReadonlyMap<number, NamedChart> =>
+const overTimeByRun = (input: ReportInput): ReadonlyMap<number, NamedChart> =>
   new Map(
     input.runs.flatMap((run) => {
-      const chart = make(input, run);
+      const chart = overTimeOf(input, run);
       return chart === null ? [] : [[run.analysis.index, chart] as const];
     }),
   );
@@ -151,19 +158,21 @@ const chartsOf = (input: ReportInput, headline: HeadlineChart | null): Charts =>
       ? null
       : { file: "headline.svg", alt: headline.title, spec: headlineChart(headline) },
   cdf: cdfOf(input),
-  batchShares: batchSharesOf(input),
-  overTime: chartsByRun(input, overTimeOf),
-  batchSizes: chartsByRun(input, batchSizesOf),
+  batchSizes: batchSizesOf(input),
+  overTime: overTimeByRun(input),
 });
 
-const show = (chart: NamedChart | null | undefined, links: ReportLinks): string =>
-  chart === null || chart === undefined ? "" : image(chart.alt, `${links.charts}${chart.file}`);
+const show = (chart: NamedChart | null | undefined, folder: string): string =>
+  chart === null || chart === undefined ? "" : image(chart.alt, `${folder}${chart.file}`);
 
 /** Without a headline, several runs are shown by their distributions, and one by its course. */
 const topFigure = (input: ReportInput, charts: Charts): NamedChart | null => {
   const course = [...charts.overTime.values()][0] ?? null;
   return charts.headline ?? (input.runs.length > 1 ? charts.cdf : course) ?? course;
 };
+
+const perRun = (input: ReportInput, rows: string): string =>
+  input.runs.length > OPEN_ROWS ? details(`All ${input.runs.length} runs`, rows) : rows;
 
 const shortSamples = (input: ReportInput): string => {
   const short = withRequests(input.runs).filter(
@@ -174,11 +183,11 @@ const shortSamples = (input: ReportInput): string => {
     : "Below 1,000 successful responses p99.9 is the maximum, below 100 p99 is.";
 };
 
-const latencySection = (input: ReportInput, charts: Charts, links: ReportLinks): string =>
+const latencySection = (input: ReportInput, charts: Charts, folder: string): string =>
   paragraphs([
     "## Latency",
-    topFigure(input, charts) === charts.cdf ? "" : show(charts.cdf, links),
-    latencyTable(input),
+    topFigure(input, charts) === charts.cdf ? "" : show(charts.cdf, folder),
+    perRun(input, latencyTable(input)),
     `Percentiles are exact, over all successful responses of the measurement window. ${shortSamples(input)}`.trim(),
   ]);
 
@@ -186,19 +195,17 @@ const loadSection = (input: ReportInput): string => {
   const failures = failureTable(input);
   return paragraphs([
     "## Load and outcomes",
-    loadTable(input),
+    perRun(input, loadTable(input)),
     "Expected: what the arrival process announced for the measurement window (a mean where arrivals are Poisson; none for closed loops). Dropped requests were due but never sent.",
-    failures === "" ? "" : paragraphs(["Requests that did not succeed:", failures]),
+    failures === "" ? "" : paragraphs(["Requests that did not succeed:", perRun(input, failures)]),
   ]);
 };
 
-const systemSection = (input: ReportInput, charts: Charts, links: ReportLinks): string =>
+const systemSection = (input: ReportInput, charts: Charts, folder: string): string =>
   paragraphs([
     "## Batches, GPUs and cold starts",
-    charts.batchShares === null
-      ? show([...charts.batchSizes.values()][0], links)
-      : show(charts.batchShares, links),
-    systemTable(input),
+    show(charts.batchSizes, folder),
+    perRun(input, systemTable(input)),
   ]);
 
 const predictionSection = (input: ReportInput): string => {
@@ -213,20 +220,17 @@ const predictionSection = (input: ReportInput): string => {
   ]);
 };
 
-const runSections = (input: ReportInput, charts: Charts, links: ReportLinks): string => {
+const runSections = (input: ReportInput, charts: Charts, folder: string): string => {
   if (input.runs.length < 2) return "";
   const sections = input.runs.map((run, position) => {
-    const body = paragraphs([
-      show(charts.overTime.get(run.analysis.index), links),
-      show(charts.batchSizes.get(run.analysis.index), links),
-    ]);
+    const body = show(charts.overTime.get(run.analysis.index), folder);
     const title = runLabel(input, run);
     if (body === "") return paragraphs([`### ${title}`, "No requests were recorded."]);
     return position < OPEN_RUNS
       ? paragraphs([`### ${title}`, body])
       : details(`<b>${title}</b>`, body);
   });
-  const all = input.repetitions > 1 ? runTable(input) : "";
+  const all = input.repetitions > 1 ? perRun(input, runTable(input)) : "";
   return paragraphs(["## Run by run", all, ...sections]);
 };
 
@@ -243,36 +247,37 @@ const latencyStart = (input: ReportInput): string => {
 const markdownOf = (
   input: ReportInput,
   made: { readonly charts: Charts; readonly headline: HeadlineChart | null },
-  links: ReportLinks,
+  folder: string,
 ): string => {
   const { charts, headline } = made;
-  const definitions = links.docs === null ? "" : ` ([definitions](${links.docs}metrics.md))`;
   const note =
-    input.repetitions > 1 ? "Medians over the repetitions, with their range in brackets. " : "";
+    input.repetitions > 1
+      ? "Medians over the repetitions; in brackets the range, for every run see below. "
+      : "";
   return `${paragraphs([
     `# ${input.title}`,
     input.question === "" ? "" : `*${input.question}*`,
     answerOf(input, headline),
-    show(topFigure(input, charts), links),
+    show(topFigure(input, charts), folder),
     headlineTable(input),
-    `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests${definitions}.`,
+    `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests.`,
     checksSection(input),
     doubtsSection(input),
     whatSection(input),
     loadSection(input),
-    latencySection(input, charts, links),
-    systemSection(input, charts, links),
+    latencySection(input, charts, folder),
+    systemSection(input, charts, folder),
     predictionSection(input),
-    runSections(input, charts, links),
+    runSections(input, charts, folder),
     dataSection(input),
-    reproduceSection(input, links),
+    reproduceSection(input),
   ])}\n`;
 };
 
-/** A report's files: charts by name, and the Markdown for any place that the links fit. */
+/** A report's files: charts by name, and the Markdown for a place from which the charts lie in `folder` ("charts/"). */
 export interface RenderedReport {
   readonly charts: ReadonlyMap<string, string>;
-  readonly markdown: (links: ReportLinks) => string;
+  readonly markdown: (folder: string) => string;
 }
 
 /** Renders the report. The same input gives the same bytes. */
@@ -280,16 +285,10 @@ export const renderReport = async (input: ReportInput): Promise<RenderedReport> 
   const headline = headlineOf(input);
   const charts = chartsOf(input, headline);
   const svgs = new Map<string, string>();
-  const all = [
-    charts.headline,
-    charts.cdf,
-    charts.batchShares,
-    ...charts.overTime.values(),
-    ...charts.batchSizes.values(),
-  ];
+  const all = [charts.headline, charts.cdf, charts.batchSizes, ...charts.overTime.values()];
   for (const chart of all) if (chart !== null) svgs.set(chart.file, await renderSvg(chart.spec));
   return {
     charts: svgs,
-    markdown: (links) => markdownOf(input, { charts, headline }, links),
+    markdown: (folder) => markdownOf(input, { charts, headline }, folder),
   };
 };

@@ -1,61 +1,7 @@
-/** The report's prose and lists: checks, doubts, what was run on what, the data's integrity, how to do it again. */
-import type { CheckResult } from "#judge/checks.ts";
-import { bytes, duration, grouped, plural, quantity } from "#report/format.ts";
-import { runLabel } from "#report/labels.ts";
+/** The report's lists of facts: what was run on what, the data's integrity, how to do it again. */
+import { bytes, duration, grouped, plural } from "#report/format.ts";
 import { details, left, list, paragraphs, right, table } from "#report/markdown.ts";
-import type { Fact, ReportedRun, ReportInput, ReportLinks } from "#report/model.ts";
-
-const claim = (result: CheckResult): string => {
-  const show = (value: number): string => quantity(value, result.unit);
-  const bounds = [
-    result.atLeast === null ? "" : `at least ${show(result.atLeast)}`,
-    result.atMost === null ? "" : `at most ${show(result.atMost)}`,
-  ];
-  return bounds.filter((bound) => bound !== "").join(" and ");
-};
-
-const VERDICTS = { pass: "holds", fail: "**does not hold**", "not-evaluated": "**not evaluated**" };
-
-/** Each check on each run, with what was observed. */
-export const checksSection = (input: ReportInput): string => {
-  if (input.checks.length === 0) return "";
-  const rows = input.checks.map((result) => {
-    const run = input.runs.find(({ analysis }) => analysis.index === result.run?.index);
-    return [
-      result.check,
-      run === undefined ? "–" : runLabel(input, run),
-      `${input.analysis.metricTitles[result.metric] ?? result.metric} ${claim(result)}`,
-      result.observed === null ? result.reason : quantity(result.observed, result.unit),
-      result.samples === 0 ? "–" : grouped(result.samples),
-      VERDICTS[result.status],
-    ];
-  });
-  const columns = [
-    left("Check"),
-    left("Run"),
-    left("Claim"),
-    right("Observed"),
-    right("Samples"),
-    left("Result"),
-  ];
-  return paragraphs(["## Checks", table(columns, rows)]);
-};
-
-/** What speaks against trusting a run, with what would help; also which runs are not done and why. */
-export const doubtsSection = (input: ReportInput): string => {
-  if (input.doubts.length === 0) {
-    return paragraphs([
-      "## Doubts",
-      "None: every run finished, every scheduled request was sent and answered, and bytes, lines and rows of every log agree.",
-    ]);
-  }
-  const items = input.doubts.map((doubt) => {
-    const run = input.runs.find(({ analysis }) => analysis.index === doubt.run.index);
-    const name = run === undefined ? doubt.run.name : runLabel(input, run);
-    return `**${name}**: ${doubt.evidence}. Remedy: ${doubt.remedy}.`;
-  });
-  return paragraphs(["## Doubts", list(items)]);
-};
+import type { Fact, ReportedRun, ReportInput } from "#report/model.ts";
 
 /** Facts that all runs share are stated once; a swept one lists its values. */
 const factRows = (runs: readonly (readonly Fact[])[]): readonly (readonly string[])[] => {
@@ -94,13 +40,24 @@ const hostFacts = (input: ReportInput): readonly Fact[] => {
   ];
 };
 
-const windowText = (run: ReportedRun): string => {
+const windowFacts = (run: ReportedRun): readonly Fact[] => {
   const { window } = run.analysis;
-  if (window === null) return "–";
+  if (window === null) return [{ name: "Measurement window", value: "–" }];
   const length = duration(window.measureEndNs - window.measureStartNs);
   return window.source === "run"
-    ? `${length}, from ${duration(window.measureStartNs)} after the start of sending`
-    : `${length} (first to last arrival: no runner says when to measure)`;
+    ? [
+        {
+          name: "Measurement window",
+          value: `${length}, from ${duration(window.measureStartNs)} after the start of sending`,
+        },
+      ]
+    : [
+        { name: "Measurement window", value: length },
+        {
+          name: "Its bounds",
+          value: "first and last arrival in the log: no runner says when to measure",
+        },
+      ];
 };
 
 const measurementFacts = (run: ReportedRun): readonly Fact[] => {
@@ -111,7 +68,7 @@ const measurementFacts = (run: ReportedRun): readonly Fact[] => {
       "the controller's log, its view: latency counts from arrival there, and scheduled means arrived",
   };
   return [
-    { name: "Measurement window", value: windowText(run) },
+    ...windowFacts(run),
     { name: "Requests taken from", value: view === null ? "no log" : source[view] },
     {
       name: "Dialect of the controller's logs",
@@ -193,11 +150,7 @@ export const dataSection = (input: ReportInput): string => {
 };
 
 /** How to run it again and how to rebuild the report. */
-export const reproduceSection = (input: ReportInput, links: ReportLinks): string => {
-  const definitions =
-    links.docs === null
-      ? "Metrics are defined in `docs/metrics.md`."
-      : `Metrics are defined in [docs/metrics.md](${links.docs}metrics.md).`;
+export const reproduceSection = (input: ReportInput): string => {
   const commands = [
     ...(input.reproduce === null ? [] : [`${input.reproduce}   # run it again`]),
     `${input.rebuild}   # rebuild this report, byte for byte`,
@@ -209,6 +162,6 @@ export const reproduceSection = (input: ReportInput, links: ReportLinks): string
   return paragraphs([
     "## Again",
     ["```sh", ...commands, "```"].join("\n"),
-    `${definitions}${seeds}`,
+    `Metrics are defined in \`docs/metrics.md\`.${seeds}`,
   ]);
 };

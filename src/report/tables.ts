@@ -9,14 +9,16 @@ import { spreadOf } from "#stats/spread.ts";
 interface MetricColumn {
   readonly head: string;
   readonly metric: string;
+  /** Whether repetitions show their range, which makes a column three times as wide. */
+  readonly hasRange?: boolean;
 }
 
 const HEADLINE_COLUMNS: readonly MetricColumn[] = [
   { head: "Offered", metric: "offered_load" },
-  { head: "Goodput", metric: "goodput" },
-  { head: "SLO attainment", metric: "slo_attainment" },
+  { head: "Goodput", metric: "goodput", hasRange: true },
+  { head: "SLO attainment", metric: "slo_attainment", hasRange: true },
   { head: "Latency p50", metric: "latency_p50" },
-  { head: "p99", metric: "latency_p99" },
+  { head: "p99", metric: "latency_p99", hasRange: true },
   { head: "p99.9", metric: "latency_p999" },
   { head: "max", metric: "latency_max" },
 ];
@@ -29,7 +31,7 @@ const outcomeOf = (run: ReportedRun, outcome: string): number =>
     .filter((row) => row.outcome === outcome)
     .reduce((total, row) => total + row.count, 0);
 
-const spreadText = (runs: readonly ReportedRun[], metric: string): string => {
+const spreadText = (runs: readonly ReportedRun[], { metric, hasRange }: MetricColumn): string => {
   const found = runs
     .map((run) => run.analysis.metrics[metric])
     .filter((value) => value !== undefined);
@@ -37,7 +39,7 @@ const spreadText = (runs: readonly ReportedRun[], metric: string): string => {
   const unit: MetricUnit | undefined = found[0]?.unit;
   if (spread === null || unit === undefined) return "–";
   const median = quantity(spread.median, unit);
-  return quantity(spread.min, unit) === quantity(spread.max, unit)
+  return hasRange !== true || quantity(spread.min, unit) === quantity(spread.max, unit)
     ? median
     : `${median} (${quantity(spread.min, unit)} to ${quantity(spread.max, unit)})`;
 };
@@ -65,7 +67,7 @@ export const headlineTable = (input: ReportInput): string => {
   ];
   const rows = points.map(({ label, runs }) => {
     const done = runs.filter((run) => run.isDone);
-    const cells = HEADLINE_COLUMNS.map(({ metric }) => spreadText(done, metric));
+    const cells = HEADLINE_COLUMNS.map((column) => spreadText(done, column));
     return [`${label}${stateMark(runs)}`, ...cells, done.length === 0 ? "–" : rowCount(done)];
   });
   return table(columns, rows);

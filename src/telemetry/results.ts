@@ -65,6 +65,8 @@ export interface Manifest {
     readonly git_revision: string | null;
     readonly git_dirty: boolean;
     readonly git_diff_sha256: string | null;
+    /** Where the project lay, for showing paths within it; absent in folders of before it was noted. */
+    readonly folder?: string;
   };
   readonly host: HostFacts;
   /** Input files (traces, profile sets) with their hashes. */

@@ -38,6 +38,8 @@ const headline = (change: Partial<HeadlineChart> = {}): HeadlineChart => ({
   ...change,
 });
 
+const valley = [90, 20, 80].map((value, x) => ({ x, xLabel: String(x), value, series: "" }));
+
 /** Marks must not be placed at NaN, nor the text say undefined. */
 const expectSound = (svg: string): void => {
   expect(svg).toStartWith("<svg");
@@ -82,13 +84,11 @@ const CASES = {
   "a distribution of one response": latencyCdfChart({
     title: "Latency",
     subtitle: "",
-    seriesTitle: null,
     series: [{ label: "a", points: [{ tail: 1, latencyNs: 5e6 }], sloNs: 25e6 }],
   }),
   "a distribution of many runs with SLOs of their own": latencyCdfChart({
     title: "Latency",
     subtitle: "",
-    seriesTitle: null,
     series: Array.from({ length: 8 }, (_, run) => ({
       label: `run ${run}`,
       points: [1, 0.1, 0.01].map((tail) => ({ tail, latencyNs: (1e6 * (run + 1)) / tail })),
@@ -106,6 +106,20 @@ const CASES = {
     subtitle: ["a", "b"],
     intervals: [interval(0, 100, 90), interval(1, 120, 0), interval(2, 90, 90), interval(3, 10, 5)],
     window,
+  }),
+  "a curve with a valley": headlineChart(headline({ points: valley, medians: valley })),
+  "batch sizes of which one is rare": batchSizesChart({
+    title: "Batch sizes",
+    subtitle: "",
+    runs: [
+      {
+        label: "a",
+        sizes: [
+          { batchSize: 1, actions: 99_999, requests: 99_999 },
+          { batchSize: 2, actions: 1, requests: 2 },
+        ],
+      },
+    ],
   }),
   "one batch size": batchSizesChart({
     title: "Batch sizes",
@@ -141,6 +155,24 @@ describe("charts", () => {
     for (const label of ["25 ms", "100 ms", "no result", "at least 8/s"]) {
       expect(svg).toContain(`>${label}<`);
     }
+  });
+
+  test("the value of a valley stands below its point, those of the others above", async () => {
+    const svg = await renderSvg(CASES["a curve with a valley"]);
+    const labelled = [...svg.matchAll(/translate\(([\d.]+),([\d.]+)\)"[^>]*>([^<]+\/s)</g)];
+    const yOf = (text: string): number =>
+      Number(labelled.find(([, , , label]) => label === text)?.[2]);
+    // The axis is 300 px high and ends at 90 × 1.14; text is placed by its baseline.
+    const pointY = (value: number): number => 300 * (1 - value / (90 * 1.14));
+    expect(yOf("90.0/s")).toBeLessThan(pointY(90));
+    expect(yOf("20.0/s")).toBeGreaterThan(pointY(20));
+    expect(yOf("80.0/s")).toBeLessThan(pointY(80));
+  });
+
+  test("a bar claims neither all nor nothing when that is not so", async () => {
+    const svg = await renderSvg(CASES["batch sizes of which one is rare"]);
+    expect(svg).toContain(">99.999 %<");
+    expect(svg).toContain(">0.001 %<");
   });
 
   test("every colour has one for dark pages", async () => {

@@ -77,6 +77,9 @@ describe("format", () => {
       "SLO",
       "time compression",
     ]);
+    expect(keyName("system.models.mobile_pose_mobilenet1.0")).toBe(
+      "mobile_pose_mobilenet1.0 instances",
+    );
     expect([writtenValue("25ms"), writtenValue("1000/s"), writtenValue(8)]).toEqual([
       "25 ms",
       "1000/s",

@@ -121,6 +121,45 @@ describe("report", () => {
     expect(read()).toEqual(first);
   });
 
+  test("is the same bytes wherever its folder lies, and shows no path of the machine", async () => {
+    const root = join(scratch, "a clone");
+    const first = await buildFixture("home", { root });
+    const there = join(scratch, "far", "away");
+    cpSync(first.folder, there, { recursive: true });
+    rmSync(join(there, "derived"), { recursive: true });
+    await buildReport({ folder: there });
+    for (const file of ["report.md", "derived/report.md", "derived/data/inputs.json"]) {
+      expect(readFileSync(join(there, file), "utf8")).toBe(
+        readFileSync(join(first.folder, file), "utf8"),
+      );
+    }
+    const text = readFileSync(join(there, "report.md"), "utf8");
+    expect(text).not.toContain(scratch);
+    expect(text).toContain("./run experiment experiments/fixture.ts");
+  });
+
+  test("a large sweep: like things in one line, long tables folded, few lines in a chart", async () => {
+    const slos = ["1ms", "2ms", "3ms", "4ms", "5ms", "6ms", "7ms"];
+    const { built } = await buildFixture("large", {
+      spec: {
+        repetitions: 2,
+        sweep: { "system.slo": slos },
+        checks: { fast: { metric: "latency_p50", atMost: "30ms" } },
+      },
+    });
+    expect(built.summaryLines.length).toBeLessThan(8);
+    expect(built.summaryLines.join("\n")).toContain(
+      "check fast on 14 runs, first 00-slo=1ms-rep=1",
+    );
+    const text = readFileSync(built.reportPath, "utf8");
+    const open = text.replaceAll(/<details>[^]*?<\/details>/g, "");
+    expect(open).toContain("| fast  | 14 runs |");
+    for (const [rows] of open.matchAll(/(\|.*\n)+/g))
+      expect(rows.split("\n").length).toBeLessThan(15);
+    const cdf = readFileSync(join(built.reportPath, "../derived/charts/latency-cdf.svg"), "utf8");
+    expect(cdf).toContain("one repetition of each, 6 of 7 shown");
+  });
+
   test("charts of an earlier build do not linger", async () => {
     const { folder } = await buildFixture("linger", {});
     const stale = join(folder, "derived", "charts", "stale.svg");

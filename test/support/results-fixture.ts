@@ -345,7 +345,7 @@ const storedFile = (name: string, text: string): StoredFile => {
   };
 };
 
-const fixtureManifest = (plan: Plan): Manifest => ({
+const fixtureManifest = (plan: Plan, root: string | undefined): Manifest => ({
   schema_version: 1,
   id: "2026-11-23T0200Z-k3f9",
   name: plan.name,
@@ -354,7 +354,7 @@ const fixtureManifest = (plan: Plan): Manifest => ({
   created_ns: instant(-2 * SECOND),
   ended_ns: instant(20 * SECOND),
   experiment: {
-    path: "experiments/fixture.ts",
+    path: join(root ?? "", "experiments/fixture.ts"),
     sha256: "0".repeat(64),
     source: "",
     spec: {},
@@ -367,6 +367,7 @@ const fixtureManifest = (plan: Plan): Manifest => ({
     git_revision: "0123456789abcdef",
     git_dirty: false,
     git_diff_sha256: null,
+    ...(root === undefined ? {} : { folder: root }),
   },
   host: {
     hostname: "bench1",
@@ -380,7 +381,7 @@ const fixtureManifest = (plan: Plan): Manifest => ({
   inputs: [
     {
       role: "profile set",
-      path: "experiments/profiles/v100-table1.csv",
+      path: join(root ?? "", "experiments/profiles/v100-table1.csv"),
       bytes: 1234,
       sha256: "1".repeat(64),
     },
@@ -393,6 +394,8 @@ export interface FixtureOptions {
   /** Changes to the experiment's keys; an undefined one is left out. */
   readonly spec?: Record<string, unknown>;
   readonly dialect?: TelemetryDialect;
+  /** Where the project lay; its paths are relative without it. */
+  readonly root?: string;
 }
 
 /** Writes the results folder and returns its plan. `folder` is created. */
@@ -413,7 +416,7 @@ export const writeResultsFixture = (folder: string, options: FixtureOptions = {}
     const stored = storedRun(run, state, files);
     writeFileSync(join(runFolder, FILES.run), `${JSON.stringify(stored, null, 2)}\n`);
   }
-  writeFileSync(join(folder, FILES.manifest), JSON.stringify(fixtureManifest(plan)));
+  writeFileSync(join(folder, FILES.manifest), JSON.stringify(fixtureManifest(plan, options.root)));
   const stored = { schema_version: 1, plan: toStoredKeys(plan) };
   writeFileSync(join(folder, FILES.plan), JSON.stringify(stored));
   return plan;
