@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { isExpectedExact, sweptValue, systemFacts, workloadFacts } from "#cli/describe-run.ts";
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
+import { shellWord } from "#cli/shell-word.ts";
 import type { Plan, PlannedRun } from "#experiment/resolved.ts";
 import { checkNames, judgeChecks } from "#judge/checks.ts";
 import { findDoubts } from "#judge/doubts.ts";
@@ -91,16 +92,23 @@ const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): R
 /** Where the project lay when the experiment was run; folders of before that was noted: where it lies now. */
 const rootOf = (manifest: Manifest | null): string => manifest?.escapement.folder ?? PROJECT_ROOT;
 
-const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/** A trace was looked up from the folder that the user was in: what was found there is what runs again. */
+const overrideWord = (
+  manifest: Manifest,
+  { path, value }: Manifest["experiment"]["overrides"][number],
+): string => {
+  const trace = manifest.inputs.find(({ role }) => role === "trace");
+  const isTrace = path === "workload.trace" && trace !== undefined;
+  const shown = isTrace ? shownFrom(rootOf(manifest))(trace.path) : value;
+  return `--set ${shellWord(`${path}=${shown}`)}`;
+};
 
 const reproduceCommand = (manifest: Manifest): string => {
-  const sets = manifest.experiment.overrides.map(
-    ({ path, value }) => `--set ${shellWord(`${path}=${value}`)}`,
-  );
   const words = [
     shellWord(shownFrom(rootOf(manifest))(manifest.experiment.path)),
-    ...sets,
+    ...manifest.experiment.overrides
+      .filter(({ path }) => path !== "seed")
+      .map((override) => overrideWord(manifest, override)),
     `--seed ${manifest.seed}`,
   ];
   return `./run experiment ${words.join(" ")} --on ${shellWord(manifest.target)}`;

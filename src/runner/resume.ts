@@ -9,7 +9,13 @@ import { FILES, type Manifest, type StoredPlan, type StoredRun } from "#telemetr
 /** Differences beyond these are counted, not shown. */
 const SHOWN_DIFFERENCES_MAX = 8;
 
-const show = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
+/** A whole run as JSON would bury the other differences. */
+const SHOWN_VALUE_LENGTH = 60;
+
+const show = (value: unknown): string => {
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  return text.length > SHOWN_VALUE_LENGTH ? `${text.slice(0, SHOWN_VALUE_LENGTH - 1)}…` : text;
+};
 
 /** Paths and values at which two JSON values differ. */
 export const differences = (before: unknown, now: unknown, path = ""): readonly string[] => {

@@ -160,6 +160,20 @@ describe("report", () => {
     expect(cdf).toContain("one repetition of each, 6 of 7 shown");
   });
 
+  test("what is run again does not depend on the folder that the user was in", async () => {
+    const { built } = await buildFixture("elsewhere", {
+      root: "/clone",
+      overrides: [
+        { path: "workload.trace", value: "mine.csv" },
+        { path: "seed", value: "7" },
+      ],
+      inputs: [{ role: "trace", path: "/lab/mine.csv", bytes: 1, sha256: "2".repeat(64) }],
+    });
+    expect(readFileSync(built.reportPath, "utf8")).toContain(
+      "./run experiment experiments/fixture.ts --set workload.trace=/lab/mine.csv --seed 7 --on local",
+    );
+  });
+
   test("charts of an earlier build do not linger", async () => {
     const { folder } = await buildFixture("linger", {});
     const stale = join(folder, "derived", "charts", "stale.svg");

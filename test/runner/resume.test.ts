@@ -73,3 +73,8 @@ test("differences name the path and both values", () => {
     "new: was nothing, is true",
   ]);
 });
+
+test("a long value is cut, so that one line shows one difference", () => {
+  const [difference] = differences({ runs: [{ name: "x".repeat(500) }] }, { runs: [] });
+  expect(difference).toBe(`runs.0: was {"name":"${"x".repeat(50)}…, is nothing`);
+});

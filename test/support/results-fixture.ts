@@ -345,7 +345,7 @@ const storedFile = (name: string, text: string): StoredFile => {
   };
 };
 
-const fixtureManifest = (plan: Plan, root: string | undefined): Manifest => ({
+const fixtureManifest = (plan: Plan, { root, overrides, inputs }: FixtureOptions): Manifest => ({
   schema_version: 1,
   id: "2026-11-23T0200Z-k3f9",
   name: plan.name,
@@ -358,7 +358,7 @@ const fixtureManifest = (plan: Plan, root: string | undefined): Manifest => ({
     sha256: "0".repeat(64),
     source: "",
     spec: {},
-    overrides: [{ path: "workload.duration", value: "2s" }],
+    overrides: overrides ?? [{ path: "workload.duration", value: "2s" }],
   },
   seed: plan.seed,
   target: "local",
@@ -378,7 +378,7 @@ const fixtureManifest = (plan: Plan, root: string | undefined): Manifest => ({
     memory_bytes: 24 * 2 ** 30,
     bun_version: "1.4.5",
   },
-  inputs: [
+  inputs: inputs ?? [
     {
       role: "profile set",
       path: join(root ?? "", "experiments/profiles/v100-table1.csv"),
@@ -396,6 +396,8 @@ export interface FixtureOptions {
   readonly dialect?: TelemetryDialect;
   /** Where the project lay; its paths are relative without it. */
   readonly root?: string;
+  readonly overrides?: Manifest["experiment"]["overrides"];
+  readonly inputs?: Manifest["inputs"];
 }
 
 /** Writes the results folder and returns its plan. `folder` is created. */
@@ -416,7 +418,7 @@ export const writeResultsFixture = (folder: string, options: FixtureOptions = {}
     const stored = storedRun(run, state, files);
     writeFileSync(join(runFolder, FILES.run), `${JSON.stringify(stored, null, 2)}\n`);
   }
-  writeFileSync(join(folder, FILES.manifest), JSON.stringify(fixtureManifest(plan, options.root)));
+  writeFileSync(join(folder, FILES.manifest), JSON.stringify(fixtureManifest(plan, options)));
   const stored = { schema_version: 1, plan: toStoredKeys(plan) };
   writeFileSync(join(folder, FILES.plan), JSON.stringify(stored));
   return plan;

@@ -9,6 +9,7 @@ import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
+import { shellWord } from "#cli/shell-word.ts";
 import { showPlan } from "#cli/show-plan.ts";
 import { startClock, toAbsolute } from "#host/clock.ts";
 import { readCodeFacts } from "#host/host-facts.ts";
@@ -177,8 +178,8 @@ const execute = async ({ context, loaded, results, revision }: Job): Promise<Exp
 };
 
 const resumeHint = ({ file, flags, results }: Job): string => {
-  const root = flags.results === undefined ? "" : ` --results ${flags.results}`;
-  return `continue with: ./run experiment ${file} --resume ${results.id}${root}`;
+  const root = flags.results === undefined ? "" : ` --results ${shellWord(flags.results)}`;
+  return `continue with: ./run experiment ${shellWord(file)} --resume ${results.id}${root}`;
 };
 
 /** The report says what the checks found; without one, only the runs decide. */
@@ -187,7 +188,7 @@ const report = async (job: Job, runsFailed: boolean): Promise<ExitCode> => {
   if (!job.flags.report) return failedCode;
   using _ = endOnInterrupt(() => {
     say("interrupted while the report was made; every run is kept");
-    say(`make it with: ./run report ${job.results.folder}`);
+    say(`make it with: ./run report ${shellWord(job.results.folder)}`);
   });
   try {
     const built = await buildReport({ folder: job.results.folder });

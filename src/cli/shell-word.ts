@@ -1,0 +1,5 @@
+/** Words of commands that are printed for people to paste; nothing here is run. */
+
+/** `text` as one word of a POSIX shell. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
