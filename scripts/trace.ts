@@ -87,7 +87,9 @@ const main = async (argv: readonly string[]): Promise<void> => {
 };
 
 try {
-  await main(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  if (argv.includes("--help") || argv.includes("-h")) console.log(USAGE);
+  else await main(argv);
 } catch (error) {
   const isUsage = error instanceof UsageError;
   console.error(

@@ -18,9 +18,7 @@ const describeRun = (run: ReportedRun): string => {
   const slo = run.sloNs === null ? "their SLO" : `their SLO of ${duration(run.sloNs)}`;
   const seconds = duration(window.measureEndNs - window.measureStartNs);
   const share =
-    attainment === 1
-      ? "all of them were answered"
-      : `**${percentage(attainment)}** of them were answered`;
+    attainment === 1 ? "all were answered" : `**${percentage(attainment)}** were answered`;
   const offered = perSecond(metrics["offered_load"]?.value ?? 0);
   const goodput = perSecond(metrics["goodput"]?.value ?? 0);
   const latency =
