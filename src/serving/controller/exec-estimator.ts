@@ -58,7 +58,8 @@ export const usableBatches = (
     execNs: execNs > 0 ? execNs : truncNs(MILLISECOND / 10),
   }));
   const usable = ({ batchSize, execNs }: BatchProfile): boolean =>
-    batchSize === 1 || (execNs <= limits.maxExec && batchSize <= limits.maxBatchSize);
+    batchSize === 1 ||
+    (batchSize > 1 && execNs <= limits.maxExec && batchSize <= limits.maxBatchSize);
   return { kept: known.filter(usable), excluded: known.filter((batch) => !usable(batch)) };
 };
 

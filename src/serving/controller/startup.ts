@@ -6,7 +6,7 @@ import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
 import { tableText } from "#serving/controller/state-text.ts";
 import { WorkerTable } from "#serving/controller/worker-table.ts";
-import type { ActionResult } from "#serving/messages.ts";
+import type { ActionResult, WorkerState } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
 import { earliestNs, type Nanos } from "#stdx/nanos.ts";
@@ -172,8 +172,16 @@ export class Startup {
       );
       return;
     }
-    if (result.kind === "get_worker_state") this.table.set(worker, result.state);
+    if (result.kind === "get_worker_state") this.#onState(worker, result.state);
     if (this.#queries.size === 0 && !this.#failed) this.#onAnswered(now, kind);
+  }
+
+  #onState(worker: number, state: WorkerState): void {
+    // Signed where a worker reports them, unsigned wherever else they travel.
+    const ids = [...state.gpus.map(({ id }) => id), ...state.models.map(({ modelId }) => modelId)];
+    const negative = ids.find((id) => id < 0);
+    if (negative === undefined) this.table.set(worker, state);
+    else this.#fail(`worker ${worker} cannot be used: it reports the id ${negative}`);
   }
 
   #onAnswered(now: Nanos, kind: Query["kind"]): void {

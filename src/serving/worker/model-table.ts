@@ -7,6 +7,8 @@ import { err, ok, type Result } from "#stdx/result.ts";
 
 /** More copies than this in one load is a mistake, and would fill the memory. */
 const COPIES_MAX = 100_000;
+/** Ids are int32 on the wire, and unsigned in lists of resident models. */
+const MODEL_ID_MAX = 2 ** 31 - 1;
 
 export class ModelTable {
   readonly #catalogue: ModelCatalogue;
@@ -32,6 +34,10 @@ export class ModelTable {
     const { modelId, path, copies } = action;
     if (copies < 1 || copies > COPIES_MAX) {
       const message = `${copies} copies are not between 1 and ${COPIES_MAX}`;
+      return err({ status: STATUS.RUNTIME_ERROR, message });
+    }
+    if (modelId < 0 || modelId + copies - 1 > MODEL_ID_MAX) {
+      const message = `model ids ${modelId} to ${modelId + copies - 1} are not between 0 and ${MODEL_ID_MAX}`;
       return err({ status: STATUS.RUNTIME_ERROR, message });
     }
     for (let id = modelId; id < modelId + copies; id++) {

@@ -43,6 +43,15 @@ describe("usableBatches", () => {
   });
 });
 
+test("a batch of none is left out, whatever a worker says", () => {
+  const profile = [0, 1].map((batchSize) => ({ batchSize, execNs: ns(1) }));
+  const { kept, excluded } = usableBatches(profile, { maxExec: ns(9), maxBatchSize: 8 });
+  expect([kept, excluded].map((batches) => batches.map(({ batchSize }) => batchSize))).toEqual([
+    [1],
+    [0],
+  ]);
+});
+
 test("a batch that takes the longest time allowed, in the largest size allowed, is used", () => {
   const limits = { maxExec: ns(4_000_000), maxBatchSize: 2 };
   const profile = [1, 2].map((batchSize) => ({ batchSize, execNs: ns(4_000_000) }));

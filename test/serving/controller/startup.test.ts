@@ -253,6 +253,13 @@ describe("workers that cannot be used", () => {
     });
   });
 
+  test("one whose GPU or model has an id that cannot travel back to it", () => {
+    const [gpu] = state(PAGE_BYTES).gpus as [WorkerState["gpus"][number]];
+    const effects = answer(connect(), 0, { ...state(PAGE_BYTES), gpus: [{ ...gpu, id: -1 }] });
+    const message = "worker 0 cannot be used: it reports the id -1";
+    expect(effects.at(-1)).toEqual({ kind: "fatal", message });
+  });
+
   test("one that leaves before it has answered", () => {
     const controller = connect();
     const effects = controller.step(ns(1), { kind: "worker_down", worker: 1, reason: "reset" });

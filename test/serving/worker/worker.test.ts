@@ -12,7 +12,8 @@ describe("status codes of an action that cannot run, on a worker with model 0 on
     [2, "load model: absurdly many copies", loadModel(9, { modelId: 50, copies: 2_000_000_000 })],
     [11, "load model: after its window", loadModel(9, { modelId: 50, latest: ns(1_999) })],
     [40, "load model: its id exists", loadModel(9, { modelId: 2 })],
-    [40, "load model: a later copy's id exists", loadModel(9, { modelId: -2, copies: 3 })],
+    [2, "load model: ids below 0", loadModel(9, { modelId: -2, copies: 1 })],
+    [2, "load model: ids beyond 31 bits", loadModel(9, { modelId: 2 ** 31 - 2, copies: 3 })],
     [41, "load model: bad path", loadModel(9, { modelId: 50, path: "bad" })],
     [10, "load model: no measurements", loadModel(9, { modelId: 50, path: "unmeasured" })],
     [13, "load weights: no such GPU", loadWeights(9, { gpuId: 2 })],
@@ -47,6 +48,14 @@ describe("status codes of an action that cannot run, on a worker with model 0 on
       expect(harness.worker.nextTimeout()).toBeNull();
     });
   }
+
+  test("40 load model: a later copy's id exists; none of its copies is made", () => {
+    const harness = warm()
+      .act(2_000, loadModel(3, { modelId: 9, copies: 1 }))
+      .act(2_001, loadModel(4, { modelId: 7, copies: 3 }))
+      .act(2_002, loadModel(5, { modelId: 7, copies: 2 }));
+    expect(harness.log).toEqual(["3:0@2000", "4:40@2001", "5:0@2002"]);
+  });
 
   test("the order of checks: the window before the model, the model before the batch", () => {
     const late = { latest: ns(1) };
