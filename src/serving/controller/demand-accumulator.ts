@@ -1,5 +1,5 @@
 /** INFER5's way to the load tracker: changes of demand pile up per model and are applied in one step. */
-import type { LoadTracker } from "#serving/controller/load-tracker.ts";
+import type { LoadEnd, LoadTracker } from "#serving/controller/load-tracker.ts";
 
 interface Pending {
   newExec: number;
@@ -7,6 +7,7 @@ interface Pending {
   completedExec: number;
   completedLoad: number;
   usedBy: number[];
+  loads: LoadEnd[];
   stale: boolean;
 }
 
@@ -34,6 +35,7 @@ export class DemandAccumulator {
       completedExec: 0,
       completedLoad: 0,
       usedBy: [],
+      loads: [],
       stale: false,
     }));
   }
@@ -73,6 +75,10 @@ export class DemandAccumulator {
     demand.load = 0;
   }
 
+  loadEnded(model: number, end: LoadEnd): void {
+    this.#touch(model).loads.push(end);
+  }
+
   /** Hands everything to the tracker, models in order of their first change. */
   drain(): void {
     if (this.#stale.length === 0) return;
@@ -86,6 +92,7 @@ export class DemandAccumulator {
       pending.completedExec = 0;
       pending.completedLoad = 0;
       pending.usedBy = [];
+      pending.loads = [];
       pending.stale = false;
     }
   }

@@ -97,12 +97,9 @@ class Infer5 implements Strategy {
 
   onLoadEnded(_now: Nanos, gpu: Gpu, model: Model): void {
     this.#full[gpu.index] = 0;
-    if (!gpu.isLoaded(model.index)) {
-      this.#tracker.loadFailed(model.index, gpu.index);
-      return;
-    }
-    this.#tracker.loadSucceeded(model.index, gpu.index);
-    this.#activate(this.#lanes[gpu.index] as Lane, model);
+    const ok = gpu.isLoaded(model.index);
+    this.#demand.loadEnded(model.index, { gpu: gpu.index, ok });
+    if (ok) this.#activate(this.#lanes[gpu.index] as Lane, model);
   }
 
   onWeightsLost(_now: Nanos, gpu: Gpu, model: Model): void {
@@ -210,7 +207,7 @@ class Infer5 implements Strategy {
       const victim = this.#cluster.models[this.#tracker.evictModel(gpu.index)];
       if (victim === undefined) {
         // Everything here is still being loaded; the next load to end makes room.
-        this.#tracker.loadFailed(model.index, gpu.index);
+        this.#tracker.lost(model.index, gpu.index);
         this.#full[gpu.index] = 1;
         return false;
       }

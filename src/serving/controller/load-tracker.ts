@@ -38,6 +38,14 @@ export interface DemandChange {
   readonly timedOutLoad?: number;
   /** GPUs that used the model, in order of use. */
   readonly usedBy?: readonly number[];
+  /** Loads that ended, in order. */
+  readonly loads?: readonly LoadEnd[];
+}
+
+/** A load of a model's weights that ended; after a failed one the GPU does not have them. */
+export interface LoadEnd {
+  readonly gpu: number;
+  readonly ok: boolean;
 }
 
 /** Models and GPUs are 0-based indexes. `capacity` is the default SLO in ns. */
@@ -104,6 +112,10 @@ export class LoadTracker {
     demand.completedLoad += delta.completedLoad ?? 0;
     demand.timedOutLoad += delta.timedOutLoad ?? 0;
     for (const gpu of delta.usedBy ?? []) this.#touch(model, gpu);
+    for (const { gpu, ok } of delta.loads ?? []) {
+      if (ok) this.#arrive(model, gpu);
+      else this.#detach(model, gpu);
+    }
     this.#redistribute(model);
   }
 
@@ -125,18 +137,6 @@ export class LoadTracker {
     this.#touch(model, gpu);
     this.#redistribute(model);
     return model;
-  }
-
-  loadSucceeded(model: number, gpu: number): void {
-    if (!this.#gpu(gpu).alive) return;
-    this.#gpu(gpu).resident.add(model);
-    this.#touch(model, gpu);
-    this.#markDirty(model);
-  }
-
-  loadFailed(model: number, gpu: number): void {
-    this.#detach(model, gpu);
-    this.#redistribute(model);
   }
 
   /**
@@ -222,6 +222,12 @@ export class LoadTracker {
     this.#gpu(gpu).candidates.remove(model);
     this.#lastUsed[this.#cell(model, gpu)] = this.#sequence++;
     this.#markDirty(model);
+  }
+
+  #arrive(model: number, gpu: number): void {
+    if (!this.#gpu(gpu).alive) return;
+    this.#gpu(gpu).resident.add(model);
+    this.#touch(model, gpu);
   }
 
   #attach(model: number, gpu: number): void {

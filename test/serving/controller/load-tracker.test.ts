@@ -46,6 +46,20 @@ describe("LoadTracker", () => {
     expect(tracker.inspectGpu(1).weight).toBe(CAPACITY / 1_001_199);
   });
 
+  test("the end of a load spreads the work anew, by the weights that it has led to", () => {
+    const tracker = make(1, 2);
+    tracker.change(0, { newExec: 3_000_000, newLoad: 1 });
+    tracker.loadModel(0);
+    tracker.loadModel(1);
+    // As above: weights 10^8 / 3,998,800 = 25.0075 and 10^8 / 1,001,199 = 99.8802, so GPU 0 now gets
+    // trunc(3×10^6 × 25.0075 / 124.8877) = 600,719.
+    tracker.change(0, { loads: [{ gpu: 0, ok: true }] });
+    const [a, b] = [CAPACITY / 3_998_800, CAPACITY / 1_001_199];
+    expect(Math.trunc(3_000_000 * (a / (a + b)))).toBe(600_719);
+    expect(tracker.inspectGpu(0).outstanding).toBe(1_600_719);
+    expect(tracker.inspectGpu(1).outstanding).toBe(1_000_000 + 2_399_280);
+  });
+
   test("priority is the demand that its GPUs cannot serve; replication goes on below zero", () => {
     const tracker = make(1, 3);
     tracker.change(0, { newExec: 0, newLoad: 10_920_000 });
@@ -83,7 +97,7 @@ describe("LoadTracker", () => {
     for (const model of [0, 1, 2, 3]) {
       tracker.change(model, { newExec: 10, newLoad: 10 });
       expect(tracker.loadModel(0)).toBe(model);
-      tracker.loadSucceeded(model, 0);
+      tracker.change(model, { loads: [{ gpu: 0, ok: true }] });
     }
     // 1 and 3 have no demand any more; 3 was used before 1.
     tracker.change(3, { completedExec: 10, completedLoad: 10, usedBy: [0] });
@@ -96,7 +110,7 @@ describe("LoadTracker", () => {
     tracker.change(0, { newExec: 3_000_000, newLoad: 1 });
     for (const gpu of [0, 1]) {
       tracker.loadModel(gpu);
-      tracker.loadSucceeded(0, gpu);
+      tracker.change(0, { loads: [{ gpu: gpu, ok: true }] });
     }
     expect(tracker.evictModel(1)).toBe(0);
     expect(tracker.inspectGpu(1).outstanding).toBe(1_000_000);
@@ -110,7 +124,7 @@ describe("LoadTracker", () => {
     tracker.loadModel(0);
     expect(tracker.evictModel(0)).toBe(-1);
     expect(tracker.hasCandidate(0)).toBe(false);
-    tracker.loadFailed(0, 0);
+    tracker.change(0, { loads: [{ gpu: 0, ok: false }] });
     expect(tracker.loadModel(0)).toBe(0);
   });
 
