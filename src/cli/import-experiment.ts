@@ -1,5 +1,5 @@
 /** Finds an experiment file and imports it, inside the repository or outside; every failure is the user's to read. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { plugin } from "bun";
 import type { CliContext } from "#cli/context.ts";
@@ -35,7 +35,7 @@ export const isFile = (path: string): boolean => existsSync(path) && statSync(pa
 
 const tsFilesIn = (folder: string): readonly string[] =>
   existsSync(folder) && statSync(folder).isDirectory()
-    ? readdirSync(folder).filter((name) => name.endsWith(".ts"))
+    ? readdirSync(folder).filter((name) => name.endsWith(".ts") && isFile(join(folder, name)))
     : [];
 
 /** The absolute path of an experiment file: as given, then in `experiments/`, each with or without ".ts". */
@@ -125,14 +125,40 @@ const describeFailure = (error: unknown, path: string, cwd: string): string => {
   return `${shown} ${what}; nothing was started\n${lines.join("\n")}`;
 };
 
-const importWithin = async (path: string, limitMs: number): Promise<unknown> => {
+/** Rejects with what the file's own loose ends throw; a file that ends the process itself is named as it goes. */
+const watchLooseEnds = (shown: string): Disposable & { readonly failed: Promise<never> } => {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  // Without a failure nobody waits for it any more.
+  failed.catch(() => undefined);
+  const onExit = (): void => {
+    writeSync(2, `${shown} ended the process while it was loaded; nothing was started\n`);
+    process.exitCode = EXIT.USAGE;
+  };
+  process.on("uncaughtException", reject);
+  process.on("unhandledRejection", reject);
+  process.on("exit", onExit);
+  return {
+    failed,
+    [Symbol.dispose]: () => {
+      process.off("uncaughtException", reject);
+      process.off("unhandledRejection", reject);
+      process.off("exit", onExit);
+    },
+  };
+};
+
+const importWithin = async (path: string, shown: string, limitMs: number): Promise<unknown> => {
+  using looseEnds = watchLooseEnds(shown);
   let timer: Timer | undefined;
   const limit = new Promise<never>((_, reject) => {
     const message = `still loading after ${limitMs / 1000} s; an experiment file only declares, so nothing in it should wait`;
     timer = setTimeout(() => reject(new Error(message)), limitMs);
   });
   try {
-    return await Promise.race([import(path), limit]);
+    const module: unknown = await Promise.race([import(path), limit, looseEnds.failed]);
+    // A rejection that nobody handles is reported only after the code that caused it.
+    await Promise.race([new Promise((resolve) => setImmediate(resolve)), looseEnds.failed]);
+    return module;
   } finally {
     clearTimeout(timer);
   }
@@ -148,13 +174,13 @@ export const importExperiment = async (
   limitMs = IMPORT_LIMIT_MS,
 ): Promise<language.ExperimentSpec> => {
   registerPackageName();
+  const shown = shownPath(path, cwd);
   let module: unknown;
   try {
-    module = await importWithin(path, limitMs);
+    module = await importWithin(path, shown, limitMs);
   } catch (error) {
     throw new UserError(EXIT.USAGE, describeFailure(error, path, cwd));
   }
-  const shown = shownPath(path, cwd);
   if (typeof module !== "object" || module === null || !("default" in module)) {
     throw new UserError(EXIT.USAGE, `${shown} has no default export; ${REMEDY}`);
   }

@@ -93,6 +93,15 @@ const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan =
   return plan.value;
 };
 
+const readExperiment = async (path: string, shown: string): Promise<Uint8Array<ArrayBuffer>> => {
+  try {
+    return await Bun.file(path).bytes();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(EXIT.USAGE, `${shown} cannot be read; nothing was started\n  ${reason}`);
+  }
+};
+
 /** Loads an experiment and plans its runs; throws `UserError` with every mistake, and starts nothing. */
 export const loadExperiment = async (
   context: CliContext,
@@ -100,7 +109,7 @@ export const loadExperiment = async (
   options: LoadOptions,
 ): Promise<LoadedExperiment> => {
   const path = findExperimentFile(file, context);
-  const bytes = await Bun.file(path).bytes();
+  const bytes = await readExperiment(path, shownPath(path, context.cwd));
   const written = await importExperiment(path, context.cwd);
   const overridden = applyOverrides(written, assignmentsOf(options));
   const { overrides, notes, raw } = overridden;

@@ -64,11 +64,19 @@ const main = async (argv: readonly string[], context: CliContext): Promise<numbe
   }
 };
 
-/** A reader that has seen enough (`| head`) ends neither a query with a stack trace nor an experiment in its middle. */
+/**
+ * A reader that has seen enough (`| head`) ends neither a query with a stack trace nor an experiment in its middle; nor
+ * does a full disk behind `> file`, which a command that only prints has failed by.
+ */
 const outliveReaders = (): void => {
+  let isSaid = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code === "EPIPE") return;
+      process.exitCode = EXIT.FAILED;
+      if (!isSaid && stream === process.stdout)
+        process.stderr.write(`the output cannot be written: ${error.message}\n`);
+      isSaid = true;
     });
   }
 };
@@ -80,4 +88,7 @@ const context: CliContext = {
   root,
   env: process.env,
 };
-process.exitCode = await main(process.argv.slice(2), context);
+const argv = process.argv.slice(2);
+process.exitCode = await main(argv, context);
+// A timer or socket that an experiment file left open must not keep us once everything is said.
+if (argv[0] === "experiment") process.stdout.end(() => process.stderr.end(() => process.exit()));

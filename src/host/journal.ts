@@ -109,6 +109,13 @@ export class Journal {
       .run({ ...transition });
   }
 
+  /** Returns once all of them are on disk, or none of them is: as fast as one. */
+  recordAll(transitions: readonly Transition[]): void {
+    this.#database.transaction(() => {
+      for (const transition of transitions) this.record(transition);
+    })();
+  }
+
   /** Every change, oldest first. */
   transitions(): readonly Transition[] {
     const rows = this.#database

@@ -11,7 +11,7 @@ import {
   writeJson,
 } from "#host/file-store.ts";
 import { ownProcess, startTicks } from "#host/host-facts.ts";
-import { Journal } from "#host/journal.ts";
+import { Journal, type Transition } from "#host/journal.ts";
 import type { HostEvent, HostOptions, RemoteHost } from "#remote/remote.ts";
 import type { Observe } from "#runner/observer.ts";
 import { type ResultsFolder, runFolders, SUPERSEDED_FOLDER } from "#runner/results-folder.ts";
@@ -148,18 +148,21 @@ class ExperimentRunner {
     const latest = this.#journal.latest();
     const isResumed = latest.size > 0;
     const decisions: RunDecision[] = [];
+    const planned: Transition[] = [];
     for (const run of this.#options.runs) {
       const last = latest.get(run.index);
       const decision = await decideRun(run, this.#options.results.folder, last);
       decisions.push(decision);
       if (!decision.kept) {
         const reason = isResumed ? decision.reason : "";
+        const atNs = String(this.#options.now());
         const { attempt } = decision;
-        this.#record({ run, attempt }, { state: "planned", atNs: this.#options.now(), reason });
+        planned.push({ runIndex: run.index, attempt, state: "planned", atNs, reason });
       }
-      const { kept, reason } = decision;
-      if (isResumed) this.#options.observe({ kind: "resumed", run, kept, reason });
     }
+    this.#journal.recordAll(planned);
+    for (const { run, kept, reason } of isResumed ? decisions : [])
+      this.#options.observe({ kind: "resumed", run, kept, reason });
     return decisions;
   }
 
