@@ -296,6 +296,19 @@ describe("what it cannot do, it says", () => {
     });
   });
 
+  test("a checkout that cannot be written, at once", async () => {
+    const project = clone("unwritable");
+    // A file where the folder should be refuses root as well.
+    writeFileSync(join(project, ".tools"), "");
+    const { exitCode, stderr } = await launch(join(project, "run"), {
+      path: binFolder("unwritable", { bun: process.execPath }),
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      `${project}/.tools cannot be written; run this once as somebody who can`,
+    );
+  });
+
   test("an installation that fails leaves no lock and no half of Bun", async () => {
     const project = clone("failing");
     const path = binFolder("failing", {}, { npm: "echo 'E404 not found' >&2; exit 1" });
