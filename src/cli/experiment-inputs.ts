@@ -8,6 +8,7 @@ import { listNames, nearest, showValue } from "#experiment/problem.ts";
 import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
 import { parseProfiles } from "#serving/worker/profiles.ts";
 import { assert } from "#stdx/assert.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
 import { type AzureTrace, AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
 import { traceProblems } from "#workload/trace-schedule.ts";
 
@@ -119,18 +120,33 @@ const missingFile = (
   };
 };
 
-const readTrace = async (
-  path: string,
-): Promise<{ readonly trace: AzureTrace | null; readonly unusable: string }> => {
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+const readTrace = async (path: string): Promise<Result<AzureTrace, string>> => {
   const reader = new AzureTraceReader();
   const decoder = new TextDecoder();
-  for await (const chunk of Bun.file(path).stream())
-    reader.push(decoder.decode(chunk, { stream: true }));
+  try {
+    for await (const chunk of Bun.file(path).stream()) {
+      reader.push(decoder.decode(chunk, { stream: true }));
+      if (reader.isHopeless) break;
+    }
+  } catch (error) {
+    return err(`${path} cannot be read: ${messageOf(error)}`);
+  }
   reader.push(decoder.decode());
   const parsed = reader.finish();
-  return parsed.ok
-    ? { trace: parsed.value, unusable: "" }
-    : { trace: null, unusable: formatTraceProblems(path, parsed.error) };
+  return parsed.ok ? parsed : err(formatTraceProblems(path, parsed.error));
+};
+
+const readProfiles = (path: string): Result<readonly string[], string> => {
+  try {
+    const parsed = parseProfiles(readFileSync(path, "utf8"));
+    if (parsed.ok) return ok([...parsed.value.keys()]);
+    return err(parsed.error.map((line) => `${path}: ${line}`).join("\n"));
+  } catch (error) {
+    return err(`${path} cannot be read: ${messageOf(error)}`);
+  }
 };
 
 /** Models that the experiment names and this profile set does not have. */
@@ -174,14 +190,14 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
   }
   for (const { role, path } of files) {
     if (role === "trace") {
-      const read = await readTrace(path);
-      if (read.trace === null) unusable.push(read.unusable);
-      else traces.set(path, read.trace);
+      const trace = await readTrace(path);
+      if (trace.ok) traces.set(path, trace.value);
+      else unusable.push(trace.error);
       continue;
     }
-    const profiles = parseProfiles(readFileSync(path, "utf8"));
-    if (profiles.ok) problems.push(...modelProblems(raw, path, [...profiles.value.keys()]));
-    else unusable.push(profiles.error.map((line) => `${path}: ${line}`).join("\n"));
+    const models = readProfiles(path);
+    if (models.ok) problems.push(...modelProblems(raw, path, models.value));
+    else unusable.push(models.error);
   }
   const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isFile) ?? null;
   return { files, traces, problems, missing, unusable, find };

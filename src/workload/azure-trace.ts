@@ -51,6 +51,8 @@ export const TRACE_PROBLEM_LIMIT = 20;
 const COUNT_MAX = 1_000_000_000;
 /** A day has 1,440 minutes, the release 14 days. */
 const MINUTE_COLUMNS_MAX = 14 * 1440;
+/** Ten digits and a comma for each of them take a quarter of this; a longer line is no text of this format. */
+const LINE_CHARS_MAX = 1024 * 1024;
 const NAME_COLUMNS = ["HashOwner", "HashApp", "HashFunction", "Trigger"] as const;
 const VALUE_SHOWN_MAX = 40;
 
@@ -70,13 +72,20 @@ export class AzureTraceReader {
   #firstMinute: number | null = null;
   #minuteCount = 0;
   #headerFailed = false;
+  #isTooLong = false;
   /** The first of the blank lines just read; null when the last line was not blank. */
   #blankLine: number | null = null;
   // Reused for every row; the row keeps copies of the used part.
   #columns = new Uint16Array(0);
   #counts = new Float64Array(0);
 
+  /** What follows cannot be understood, so that a caller need not read on. */
+  get isHopeless(): boolean {
+    return this.#headerFailed || this.#isTooLong;
+  }
+
   push(text: string): void {
+    if (this.#isTooLong) return;
     const all = this.#rest + text;
     let from = 0;
     for (let end = all.indexOf("\n"); end >= 0; end = all.indexOf("\n", from)) {
@@ -84,6 +93,16 @@ export class AzureTraceReader {
       from = end + 1;
     }
     this.#rest = all.slice(from);
+    if (this.#rest.length > LINE_CHARS_MAX) this.#onTooLong();
+  }
+
+  #onTooLong(): void {
+    this.#isTooLong = true;
+    this.#line++;
+    const message = `the line has more than ${LINE_CHARS_MAX} characters`;
+    const remedy = this.#line === 1 ? HEADER_REMEDY : "is it a text file, with line ends?";
+    this.#report({ line: this.#line, column: "", value: this.#rest, message, remedy });
+    this.#rest = "";
   }
 
   finish(): Result<AzureTrace, TraceProblems> {

@@ -150,6 +150,29 @@ describe("a broken trace", () => {
     expect(text).toEndWith("trace.csv: and 40 more problems");
   });
 
+  test("whose line never ends is given up instead of being kept in memory", () => {
+    for (const [before, line] of [
+      ["", 1],
+      [GOOD, 4],
+    ] as const) {
+      const reader = new AzureTraceReader();
+      reader.push(before);
+      expect(reader.isHopeless).toBe(false);
+      for (let mebibyte = 0; mebibyte < 4; mebibyte++) reader.push("0".repeat(1024 * 1024));
+      expect(reader.isHopeless).toBe(true);
+      const parsed = reader.finish();
+      expect(parsed.ok ? [] : parsed.error.problems).toEqual([
+        expect.objectContaining({ line, message: "the line has more than 1048576 characters" }),
+      ]);
+    }
+  });
+
+  test("with another header is not read on", () => {
+    const reader = new AzureTraceReader();
+    reader.push("a,b,c\n");
+    expect(reader.isHopeless).toBe(true);
+  });
+
   test("with very many columns is refused at its header", () => {
     const minutes = Array.from({ length: 100_000 }, (_, i) => i + 1);
     const problems = problemsOf(`HashOwner,HashApp,HashFunction,Trigger,${minutes.join(",")}\n`);
