@@ -144,10 +144,16 @@ export class Reserve {
     this.#path = path;
   }
 
-  /** Takes `bytes`, really written: a sparse file would reserve nothing. */
+  /** Takes `bytes`, really written: a sparse file would reserve nothing. Takes nothing when there are not as many. */
   static async take(path: string, bytes: number): Promise<Reserve> {
-    await writeFile(path, Buffer.alloc(bytes, NEWLINE));
-    return new Reserve(path);
+    const reserve = new Reserve(path);
+    try {
+      await writeFile(path, Buffer.alloc(bytes, NEWLINE));
+    } catch (error) {
+      await reserve.release();
+      throw error;
+    }
+    return reserve;
   }
 
   async release(): Promise<void> {

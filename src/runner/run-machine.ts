@@ -347,7 +347,7 @@ export class RunMachine {
 
   #onCloseLimit(): void {
     const late = this.#awaited();
-    const message = `${late.join(", ")} did not end within ${CLOSE_LIMIT_MS / 1000} s of being asked to, so its logs may be incomplete`;
+    const message = `${late.join(", ")} did not end within ${CLOSE_LIMIT_MS / 1000} s of being asked to, so the logs may be incomplete`;
     this.#problems.push(message);
     if (this.#ending === "done") this.#ending = "failed";
     for (const name of late) {

@@ -264,6 +264,16 @@ describe.skipIf(!canMount)("a disk", () => {
     expect(readRun(command.results, "00-rep=1").processes).toEqual([]);
   }, 60_000);
 
+  test("that is smaller than the reserve still gets the run's reason", async () => {
+    await folder.write("out/.keep", "");
+    using mounted = mountTmpfs(join(folder.path, "out"), "size=1m");
+    expect(mounted).not.toBeNull();
+    await using command = await start({});
+    expect(await command.ended).toBe(4);
+    expect(readRun(command.results, "00-rep=1").problems[0]).toMatch(/^no space left on the disk/);
+    expect(readdirSync(command.results)).not.toContain(".reserve.tmp");
+  }, 60_000);
+
   test("that is read-only is refused before anything starts", async () => {
     await folder.write("out/.keep", "");
     using mounted = mountTmpfs(join(folder.path, "out"), "size=1m,ro");
