@@ -124,16 +124,15 @@ export class ControllerProcess {
 
   /** Serves until it is stopped or cannot start; settles once connections and logs are closed. */
   async run(): Promise<ControllerEnding> {
-    const { onLine, logDir, dialect, onStatus, controller, generateInputs } = this.#options;
+    const { onLine } = this.#options;
     onLine("Starting Clockwork Controller");
-    const { epochNs } = this.#clock;
-    this.#logs = new ControllerLogs({ dir: logDir, dialect, epochNs, onStatus, onLine });
-    const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
-    for (const line of parameterText({ ...controller, inputFor })) onLine(line);
     const seconds = TRAFFIC_INTERVAL_MS / 1000;
     const traffic = setInterval(() => onLine(this.#traffic.takeLine(seconds)), TRAFFIC_INTERVAL_MS);
     try {
-      if (await this.#listen()) await this.#connectWorkers();
+      if (await this.#listen()) {
+        this.#openLogs();
+        await this.#connectWorkers();
+      }
       return await this.#ended.promise;
     } finally {
       clearInterval(traffic);
@@ -146,8 +145,20 @@ export class ControllerProcess {
     this.#end({ ok: true });
   }
 
+  /** Not before the port is ours: another controller that has it may be writing logs of these names. */
+  #openLogs(): void {
+    const { logDir, dialect, controller, generateInputs } = this.#options;
+    const { onStatus, onLine, clients } = this.#options;
+    const { epochNs } = this.#clock;
+    this.#logs = new ControllerLogs({ dir: logDir, dialect, epochNs, onStatus, onLine });
+    const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
+    for (const line of parameterText({ ...controller, inputFor })) onLine(line);
+    const where = `${clients.host}:${this.#listener?.port ?? clients.port}`;
+    onLine(`IO service thread listening for clients on ${where}`);
+  }
+
   async #listen(): Promise<boolean> {
-    const { clients, onLine } = this.#options;
+    const { clients } = this.#options;
     const listening = await listen({
       endpoint: ENDPOINTS.controllerForClients,
       clock: this.#clock,
@@ -159,8 +170,6 @@ export class ControllerProcess {
       return false;
     }
     this.#listener = listening.value;
-    const where = `${clients.host}:${listening.value.port}`;
-    onLine(`IO service thread listening for clients on ${where}`);
     return true;
   }
 

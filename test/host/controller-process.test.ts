@@ -334,16 +334,20 @@ describe("ControllerProcess", () => {
     expect(action).toMatchObject({ inputSizes: [102] });
   });
 
-  test("fails with one message when the client port is taken", async () => {
+  test("fails with one message when the client port is taken, and leaves its owner's logs alone", async () => {
     const worker = await startWorker();
-    const first = startController([worker.port]);
+    const logDir = temporaryFolder();
+    const first = startController([worker.port], { logDir });
     const { port } = await first.told("ready");
+    const before = readdirSync(logDir);
     const second = startController([worker.port], {
       clients: { host: "127.0.0.1", port: port ?? 0 },
+      logDir,
     });
     const ending = await second.ending;
     expect(ending).toMatchObject({ ok: false });
     expect(ending.ok ? "" : ending.message).toContain(`127.0.0.1:${port} is in use`);
+    expect(readdirSync(logDir)).toEqual(before);
   });
 
   test("fails when a worker is not there, and when it leaves before it has answered", async () => {
