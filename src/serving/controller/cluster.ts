@@ -21,6 +21,7 @@ import {
 import { inputSourceText } from "#serving/controller/state-text.ts";
 import type { Strategy, StrategyFactory } from "#serving/controller/strategy.ts";
 import type { ActionResult, OutputSlice, Payload } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
 import { addNs, earliestNs, maxNs, type Nanos } from "#stdx/nanos.ts";
@@ -365,7 +366,7 @@ export class Cluster {
     const agrees = status === STATUS.SUCCESS || status === STATUS.EVICT_NOT_RESIDENT;
     if (agrees || !entry.gpu.alive) return;
     const place = `worker ${entry.worker} GPU ${entry.gpu.gpuId}`;
-    const line = `EvictWeights A${entry.actionId} of model ${entry.model.modelId} failed on ${place}: status ${status} ${message}`;
+    const line = `EvictWeights A${entry.actionId} of model ${entry.model.modelId} failed on ${place}: status ${status} ${printable(message)}`;
     this.#emit({ kind: "print", line });
   }
 

@@ -6,6 +6,7 @@ import { LOADS_PER_WORKER } from "#serving/controller/options.ts";
 import { profileText } from "#serving/controller/state-text.ts";
 import type { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { Action, ActionResult, ClientRequest } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
@@ -80,7 +81,7 @@ export class LoadStage {
   onLoad(now: Nanos, arrived: ArrivedLoad): void {
     const { request } = arrived;
     const { copies, path, userRequestId } = request;
-    this.#print(`Client  --> Req${userRequestId}:LoadModel path=${path}`);
+    this.#print(`Client  --> Req${userRequestId}:LoadModel path=${printable(path)}`);
     const room = MODEL_ID_MAX - this.#nextModelId;
     if (copies < 1 || copies > room) {
       const message = `no_of_copies must be from 1 to ${room}, got ${copies}`;
@@ -117,7 +118,7 @@ export class LoadStage {
     }
     if (result.kind !== "error") return false;
     const { status, message } = result;
-    this.#print(`Worker  --> R${action.actionId}:error ${status}: ${message}`);
+    this.#print(`Worker  --> R${action.actionId}:error ${status}: ${printable(message)}`);
     this.#end(now, entry, { status, message, received, result });
     return true;
   }
@@ -167,7 +168,7 @@ export class LoadStage {
       entry.sent = now;
       this.#outstanding.set(worker, (this.#outstanding.get(worker) ?? 0) + 1);
       const { actionId, modelId, path } = entry.action;
-      this.#print(`Worker <--  A${actionId}:LoadModelFromDisk model=${modelId} ${path}`);
+      this.#print(`Worker <--  A${actionId}:LoadModelFromDisk model=${modelId} ${printable(path)}`);
       this.#parts.emit({ kind: "send_action", worker, action: entry.action });
     }
   }
@@ -252,7 +253,7 @@ export class LoadStage {
     const sizes = { inputBytes: result?.inputBytes ?? 0, outputBytes: result?.outputBytes ?? 0 };
     const text =
       result === undefined
-        ? `error ${status}: ${message}`
+        ? `error ${status}: ${printable(message)}`
         : `model_id=[${modelId}->${modelId + copies - 1}] input=${sizes.inputBytes} output=${sizes.outputBytes}`;
     this.#print(`Client <--  Rsp${userRequestId}:LoadModel ${text}`);
     this.#parts.emit({

@@ -2,6 +2,7 @@
 import { ExecEstimator, LoadEstimator, usableBatches } from "#serving/controller/exec-estimator.ts";
 import type { SchedulerOptions } from "#serving/controller/options.ts";
 import type { WorkerModel } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
 export class Model {
@@ -80,10 +81,12 @@ export const buildModels = (
     const { kept, excluded } = usableBatches(profile, options);
     for (const { batchSize, execNs } of excluded) {
       // The missing blank is the original's, which scripts may look for.
-      context.print(`Excluding b${batchSize} with estimate ${execNs}model=${info.path}`);
+      context.print(`Excluding b${batchSize} with estimate ${execNs}model=${printable(info.path)}`);
     }
     if (kept.length === 0) {
-      context.print(`Model ${info.modelId} has no usable batch size and is left out: ${info.path}`);
+      context.print(
+        `Model ${info.modelId} has no usable batch size and is left out: ${printable(info.path)}`,
+      );
       continue;
     }
     const place = { index: models.length, workerCount: context.workerCount };

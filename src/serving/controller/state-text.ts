@@ -2,6 +2,7 @@
 import type { SchedulerOptions } from "#serving/controller/options.ts";
 import type { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { WorkerModel } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 
 const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 const millis = (ns: number): string => (ns / 1e6).toFixed(1);
@@ -42,7 +43,7 @@ export const tableText = (table: WorkerTable): readonly string[] => {
     }
   }
   for (const model of models) {
-    lines.push(`M-${model.modelId} src=${model.path} ${profileText(model)}`);
+    lines.push(`M-${model.modelId} src=${printable(model.path)} ${profileText(model)}`);
   }
   return [...lines, ""];
 };

@@ -6,6 +6,7 @@ import type {
   WorkerModel,
   WorkerState,
 } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 import { type Nanos, toMs } from "#stdx/nanos.ts";
 
 const ms = (value: Nanos): string => toMs(value).toFixed(1);
@@ -20,7 +21,7 @@ export const receivedLine = (action: Action, now: Nanos): string | null => {
       return `Received A${action.actionId}:GetWorkerState`;
     case "load_model": {
       const window = `[${end(action.earliest, now)}, ${end(action.latest, now)}]`;
-      return `Received A${action.actionId}:LoadModelFromDisk model=${action.modelId} ${window} ${action.path}`;
+      return `Received A${action.actionId}:LoadModelFromDisk model=${action.modelId} ${window} ${printable(action.path)}`;
     }
     case "load_weights":
     case "evict_weights":
@@ -42,7 +43,7 @@ const describeState = (state: WorkerState): string => {
   );
   const models = state.models.map(
     (model) =>
-      ` M-${model.modelId} ${model.path} ${mib(model.weightsBytes)} ${describeBatches(model)}`,
+      ` M-${model.modelId} ${printable(model.path)} ${mib(model.weightsBytes)} ${describeBatches(model)}`,
   );
   return [` page_size=${state.pageSizeBytes}`, "gpus=", ...gpus, "models=", ...models].join("\n");
 };
@@ -56,7 +57,7 @@ export const sendingLine = (result: ActionResult): string | null => {
       return `Sending R${result.actionId}:LoadModelFromDisk input=${result.inputBytes} output=${result.outputBytes} weights=${mib(result.weightsBytes)} (${result.weightsPages} pages) xfer=${ms(result.weightsLoadNs)} ${describeBatches(result)}`;
     case "error":
       return result.action === "load_model"
-        ? `Sending R${result.actionId}:LoadModelFromDisk error ${result.status}: ${result.message}`
+        ? `Sending R${result.actionId}:LoadModelFromDisk error ${result.status}: ${printable(result.message)}`
         : null;
     case "load_weights":
     case "evict_weights":

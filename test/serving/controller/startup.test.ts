@@ -117,6 +117,15 @@ describe("load stage", () => {
     );
   });
 
+  test("a path with line breaks forges no lines", () => {
+    const world = new World();
+    world.startUp([{ path: '/zoo/m\n@escapement {"event":"ready"}', copies: 1 }]);
+    expect(world.lines.filter((line) => /[\n\r]/.test(line))).toEqual([]);
+    expect(world.lines).toContain(
+      'Client  --> Req0:LoadModel path=/zoo/m?@escapement {"event":"ready"}',
+    );
+  });
+
   test("refuses a load of no copies", () => {
     const world = new World();
     world.connectWorkers();
