@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly set: readonly string[];
   /** `--seed` as typed; the same as `--set seed=N`. */
   readonly seed?: number | string | undefined;
+  /** Where relative paths begin; the folder that the user is in, unless those of an earlier command are meant. */
+  readonly cwd?: string | undefined;
 }
 
 /** An experiment that can be run as it is; nothing was started. */
@@ -38,6 +40,8 @@ export interface LoadedExperiment {
   /** With `--set` and `--seed` in place. */
   readonly spec: ExperimentSpec;
   readonly overrides: readonly Override[];
+  /** The folder in which relative paths of the command line begin. */
+  readonly cwd: string;
   /** What the overrides changed besides, in words for the user. */
   readonly notes: readonly string[];
   /** Files that the runs read, for the manifest. */
@@ -113,7 +117,8 @@ export const loadExperiment = async (
   const written = await importExperiment(path, context.cwd);
   const overridden = applyOverrides(written, assignmentsOf(options));
   const { overrides, notes, raw } = overridden;
-  const inputs = await readInputs(raw, { context, file: path, overrides });
+  const cwd = options.cwd ?? context.cwd;
+  const inputs = await readInputs(raw, { context: { ...context, cwd }, file: path, overrides });
   const plan = planWith(overridden, inputs, shownPath(path, context.cwd));
   return {
     path,
@@ -123,6 +128,7 @@ export const loadExperiment = async (
     // The plan above exists only when the schemas accept it.
     spec: raw as ExperimentSpec,
     overrides,
+    cwd,
     notes,
     inputs: inputs.files,
     traces: inputs.traces,

@@ -37,6 +37,8 @@ export interface ExperimentToRun {
   /** With overrides in place. */
   readonly spec: unknown;
   readonly overrides: readonly { readonly path: string; readonly value: string }[];
+  /** The folder that the user was in. */
+  readonly cwd: string;
   readonly inputs: readonly { readonly role: string; readonly path: string }[];
 }
 
@@ -98,6 +100,7 @@ export const createResultsFolder = async (
         source: experiment.source,
         spec: experiment.spec,
         overrides: experiment.overrides,
+        cwd: experiment.cwd,
       },
       seed: plan.seed,
       target: options.target,

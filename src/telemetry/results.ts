@@ -57,6 +57,8 @@ export interface Manifest {
     /** The spec as written with `--set` and `--seed` applied (the experiment language as JSON). */
     readonly spec: unknown;
     readonly overrides: readonly { readonly path: string; readonly value: string }[];
+    /** The folder that the user was in, where relative paths in `overrides` begin; absent in early folders. */
+    readonly cwd?: string;
   };
   readonly seed: number;
   readonly target: string;

@@ -8,7 +8,7 @@ import {
   type SmallExperiment,
   smallExperiment,
 } from "../support/experiment-command.ts";
-import { ExperimentFolder } from "../support/experiment-folder.ts";
+import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { markedProcesses, waitUntil } from "../support/marked-processes.ts";
 
 let folder: ExperimentFolder;
@@ -120,6 +120,27 @@ describe("a killed runner", () => {
     expect(readRun(command.results, "01-rep=2").state).toBe("done");
   }, 60_000);
 });
+
+test("an experiment is resumed from any folder, whatever relative path --set named", async () => {
+  await folder.write("small.ts", smallExperiment());
+  const profiles = Bun.file(join(ROOT, "experiments/profiles/v100-table1.csv"));
+  await folder.write("lab.csv", await profiles.text());
+  const set = ["--set", "system.profiles=./lab.csv", "--no-report"];
+  await using command = new ExperimentCommand(folder, ["small.ts", "--results", "out", ...set]);
+  expect(await command.ended).toBe(0);
+  using elsewhere = new ExperimentFolder();
+  await using resumed = new ExperimentCommand(elsewhere, [
+    join(folder.path, "small.ts"),
+    "--resume",
+    command.results,
+    "--no-report",
+  ]);
+  expect({ exitCode: await resumed.ended, stderr: resumed.stderr }).toEqual({
+    exitCode: 0,
+    stderr: "",
+  });
+  expect(resumed.stdout).toContain("[1/1] 00-rep=1 kept: it is done");
+}, 60_000);
 
 test("a killed launcher takes the runner along, which ends in order", async () => {
   await folder.write("small.ts", smallExperiment({ durationMs: 60_000 }));

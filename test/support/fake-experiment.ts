@@ -31,6 +31,7 @@ export const experimentOf = (runs: readonly PlannedRun[]): ExperimentToRun => ({
   sha256: "0".repeat(64),
   spec: { name: "tiny" },
   overrides: [],
+  cwd: ROOT,
   inputs: [],
 });
 

@@ -6,7 +6,7 @@ import type { CliContext } from "#cli/context.ts";
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
 import { followLauncher } from "#cli/follow-launcher.ts";
 import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
-import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
+import { type LoadedExperiment, type LoadOptions, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
 import { shellWord } from "#cli/shell-word.ts";
@@ -88,14 +88,10 @@ const openForResume = async (
 };
 
 /** The experiment as it was started, unless the command line says otherwise. */
-const recordedFlags = (
-  flags: ExperimentFlags,
-  resumed: ResultsFolder | null,
-): Pick<ExperimentFlags, "set" | "seed"> => {
+const recordedFlags = (flags: ExperimentFlags, resumed: ResultsFolder | null): LoadOptions => {
   if (resumed === null || flags.set.length > 0 || flags.seed !== undefined) return flags;
-  return {
-    set: resumed.manifest.experiment.overrides.map(({ path, value }) => `${path}=${value}`),
-  };
+  const { overrides, cwd } = resumed.manifest.experiment;
+  return { set: overrides.map(({ path, value }) => `${path}=${value}`), cwd };
 };
 
 const refuseResume = (results: ResultsFolder, refusals: readonly string[]): never => {
