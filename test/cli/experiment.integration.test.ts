@@ -143,15 +143,21 @@ test("an experiment is resumed from any folder, whatever relative path --set nam
 }, 60_000);
 
 test("a killed launcher takes the runner along, which ends in order", async () => {
-  await folder.write("small.ts", smallExperiment({ durationMs: 60_000 }));
-  await using command = new ExperimentCommand(folder, ["small.ts", "--results", "out"], "bun run");
+  await folder.write("my small.ts", smallExperiment({ durationMs: 60_000 }));
+  await using command = new ExperimentCommand(
+    folder,
+    ["my small.ts", "--results", "all of it"],
+    "bun run",
+  );
   await command.saw("measuring");
   command.process.kill("SIGKILL");
   const what = "nothing of the experiment is left";
   await waitUntil(() => markedProcesses(command.id).length === 0, { limitMs: 5000, what });
   // Its output ends when the runner, which holds the other end of the pipe, has ended.
   await command.ended;
-  expect(command.stdout).toContain("continue with: ./run experiment small.ts --resume");
+  expect(command.stdout).toContain(
+    `continue with: ./run experiment 'my small.ts' --resume ${command.id} --results 'all of it'`,
+  );
   expect(readRun(command.results, "00-rep=1").state).toBe("interrupted");
 }, 60_000);
 
