@@ -232,10 +232,19 @@ export class Link<E extends Endpoint> {
   /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */
   #flush(isFinal: boolean): void {
     let next = 0;
+    const taken: OutgoingFrame<E["sends"]>[] = [];
     while (next < this.#queue.length && (isFinal || !this.#isBlocked) && this.#socket.writable) {
-      next = this.#writeFrom(next);
+      const first = next;
+      next = this.#writeFrom(first);
+      // The write's own callback comes a turn later: too late an instant for what the kernel took at once.
+      if (this.#socket.writableLength === 0) taken.push(...this.#queue.slice(first, next));
     }
     this.#queue = next === 0 ? this.#queue : this.#queue.slice(next);
+    this.#tellSent(taken);
+  }
+
+  #tellSent(frames: readonly OutgoingFrame<E["sends"]>[]): void {
+    for (const frame of frames) this.#handlers.onSent?.(frame);
   }
 
   /** Writes some messages beginning at index `first` as one write; returns the index after the last. */
@@ -259,15 +268,16 @@ export class Link<E extends Endpoint> {
   }
 
   #write(pieces: readonly Uint8Array[], frames: readonly OutgoingFrame<E["sends"]>[]): void {
+    let isTold = false;
     const onTaken = (error?: Error | null): void => {
-      if (error || this.#handlers.onSent === undefined) return;
-      for (const frame of frames) this.#handlers.onSent(frame);
+      if (!error && !isTold) this.#tellSent(frames);
     };
     const writes = joinSmall(pieces);
     for (const [index, bytes] of writes.entries()) {
       const isTaken = this.#socket.write(bytes, index === writes.length - 1 ? onTaken : undefined);
       if (!isTaken) this.#isBlocked = true;
     }
+    isTold = this.#socket.writableLength === 0;
   }
 }
 
