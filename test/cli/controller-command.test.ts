@@ -41,13 +41,13 @@ describe("refused with exit code 2", () => {
     ["no worker", ["INFER5"], "missing required argument 'WORKERS'"],
     [
       "a type that is to come",
-      ["INFER4", WORKER],
-      "Known types: INFER5. INFER4 is not available yet.",
+      ["ECHO", WORKER],
+      "Known types: INFER4, INFER5. ECHO is not available yet.",
     ],
     [
       "a type nobody knows",
       ["EDF", WORKER],
-      "Known types: INFER5. INFER4, ECHO, DIRECT are not available",
+      "Known types: INFER4, INFER5. ECHO, DIRECT are not available",
     ],
     ["a worker without port", ["INFER5", "localhost"], '"localhost" must be HOST:PORT'],
     ["a worker named twice", ["INFER5", `${WORKER},${WORKER}`], `${WORKER} is named twice`],

@@ -5,6 +5,7 @@
 import { Controller } from "#serving/controller/controller.ts";
 import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { Action, ActionResult, Timing } from "#serving/messages.ts";
 import type { ActionKind } from "#serving/status.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
@@ -22,11 +23,11 @@ const PAGE_BYTES = 2 ** 24;
 const MODEL = {
   inputBytes: 602_112,
   outputBytes: 4000,
-  batchSizes: [1, 2, 4, 8],
+  batchSizes: [1, 2, 4, 8, 16],
   weightsBytes: 7 * PAGE_BYTES,
   weightsPages: 7,
   weightsLoadNs: ns(8_310_000),
-  execNs: [2_730_000, 4_050_000, 5_880_000, 9_930_000].map(ns),
+  execNs: [2_730_000, 4_050_000, 5_880_000, 9_930_000, 17_330_000].map(ns),
 } as const;
 
 /** Splits a script into blocks: a command, "----", its output, an empty line. Lines that begin with # are comments. */
@@ -105,7 +106,9 @@ export class Scenario {
     const gpus = numberOf(args, "gpus", 1);
     const pages = numberOf(args, "pages", 1376);
     this.#sendsByHand = args.get("sends") === "by-hand";
-    this.#controller = new Controller({ ...DEFAULT_OPTIONS, strategy: "INFER5", workerCount });
+    const strategy = args.get("type") ?? "INFER5";
+    const maxBatchSize = STRATEGIES.get(strategy)?.maxBatchSize ?? DEFAULT_OPTIONS.maxBatchSize;
+    this.#controller = new Controller({ ...DEFAULT_OPTIONS, strategy, maxBatchSize, workerCount });
     for (let worker = 0; worker < workerCount; worker++) this.#step({ kind: "worker_up", worker });
     const gpu = { weightsCacheBytes: pages * PAGE_BYTES, totalPages: pages, residentModels: [] };
     const state = {

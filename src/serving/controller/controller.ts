@@ -198,7 +198,10 @@ export class Controller {
       options: this.#options,
       actionsBefore: this.#startup.actionCount,
     };
-    const cluster = new Cluster({ ...parts, emit: (effect) => this.#emit(effect) }, strategy);
+    const cluster = new Cluster(
+      { ...parts, emit: (effect) => this.#emit(effect) },
+      strategy.create,
+    );
     this.#print(" * Admitting inference requests");
     const known = new Set(models.map((model) => model.modelId));
     const listed = infos.filter((info) => known.has(info.modelId)).map(toModelInfo);

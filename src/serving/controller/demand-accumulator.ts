@@ -1,5 +1,5 @@
 /** INFER5's way to the load tracker: changes of demand pile up per model and are applied in one step. */
-import type { LoadEnd, LoadTracker } from "#serving/controller/load-tracker.ts";
+import type { Demand, LoadEnd, LoadTracker } from "#serving/controller/load-tracker.ts";
 
 interface Pending {
   newExec: number;
@@ -9,12 +9,6 @@ interface Pending {
   usedBy: number[];
   loads: LoadEnd[];
   stale: boolean;
-}
-
-/** What one request asks of the tracker; a part is set to 0 once it was counted as done. */
-export interface Demand {
-  exec: number;
-  load: number;
 }
 
 /**

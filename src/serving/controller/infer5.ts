@@ -5,11 +5,12 @@ import { DemandAccumulator } from "#serving/controller/demand-accumulator.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
 import { Heap } from "#serving/controller/heap.ts";
 import type { InFlight } from "#serving/controller/in-flight.ts";
-import { LoadTracker } from "#serving/controller/load-tracker.ts";
 import type { Model } from "#serving/controller/model.ts";
-import { DEFAULT_CLOCK_MHZ } from "#serving/controller/options.ts";
-import type { Request } from "#serving/controller/request-book.ts";
+import { DEFAULT_CLOCK_MHZ, QUEUE_SWEEP_AT } from "#serving/controller/options.ts";
+import { demandOf, type Request } from "#serving/controller/request-book.ts";
 import type { Strategy } from "#serving/controller/strategy.ts";
+import { Turns } from "#serving/controller/turns.ts";
+import { WeightsLoader } from "#serving/controller/weights-loader.ts";
 import { earliestNs, type Nanos } from "#stdx/nanos.ts";
 
 /** The most urgent batch of one model on one GPU, as computed when it was entered. */
@@ -33,23 +34,17 @@ const isMoreUrgent = (a: Candidate, b: Candidate): boolean => {
   return a.model.modelId < b.model.modelId;
 };
 
-/** Ended requests of a model that no GPU holds are cleared away once its queue is this long. */
-const QUEUE_SWEEP_AT = 1024;
-
 class Infer5 implements Strategy {
   readonly #cluster: Cluster;
   readonly #queues: readonly BatchQueues[];
   readonly #lanes: readonly Lane[];
-  readonly #tracker: LoadTracker;
+  readonly #loader: WeightsLoader;
   readonly #demand: DemandAccumulator;
-  /** Where the next round over the GPUs starts, so that none is favoured. */
-  #inferTurn = 0;
-  #loadTurn = 0;
-  /** GPUs whose best candidate does not fit until a load there ends. */
-  readonly #full: Uint8Array;
+  readonly #inferTurns: Turns;
+  readonly #loadTurns: Turns;
 
   constructor(cluster: Cluster) {
-    const { models, gpus, options } = cluster;
+    const { models, gpus } = cluster;
     this.#cluster = cluster;
     this.#queues = models.map((model) => new BatchQueues(model.exec));
     this.#lanes = gpus.map((gpu) => ({
@@ -57,25 +52,15 @@ class Infer5 implements Strategy {
       candidates: new Heap(isMoreUrgent),
       active: new Uint8Array(models.length),
     }));
-    this.#full = new Uint8Array(gpus.length);
-    this.#tracker = new LoadTracker({
-      models: models.length,
-      gpus: gpus.length,
-      capacity: options.defaultSlo,
-    });
-    this.#demand = new DemandAccumulator(this.#tracker, models.length);
-    for (const gpu of gpus) {
-      for (const model of models) {
-        if (model.weightsPages > gpu.totalPages) this.#tracker.bar(model.index, gpu.index);
-      }
-    }
+    this.#loader = new WeightsLoader(cluster);
+    this.#demand = new DemandAccumulator(this.#loader.tracker, models.length);
+    this.#inferTurns = new Turns(gpus.length);
+    this.#loadTurns = new Turns(gpus.length);
   }
 
   onAdmitted(_now: Nanos, request: Request): void {
-    const { model, times, demand } = request;
-    const size = model.exec.estimate(1);
-    demand.exec = this.#tracker.demandOf(size, times.execSlo);
-    demand.load = this.#tracker.demandOf(size, times.weightsSlo);
+    const { model, demand } = request;
+    this.#loader.setDemand(request);
     this.#demand.added(model.index, demand);
     const queue = this.#queueOf(model);
     queue.push(request);
@@ -96,35 +81,28 @@ class Infer5 implements Strategy {
   }
 
   onLoadEnded(_now: Nanos, gpu: Gpu, model: Model): void {
-    this.#full[gpu.index] = 0;
-    const ok = gpu.isLoaded(model.index);
+    const ok = this.#loader.loadEnded(gpu, model);
     this.#demand.loadEnded(model.index, { gpu: gpu.index, ok });
     if (ok) this.#activate(this.#lanes[gpu.index] as Lane, model);
   }
 
   onWeightsLost(_now: Nanos, gpu: Gpu, model: Model): void {
-    this.#full[gpu.index] = 0;
-    this.#tracker.lost(model.index, gpu.index);
+    this.#loader.weightsLost(gpu, model);
   }
 
   onGpuGone(_now: Nanos, gpu: Gpu): void {
-    this.#tracker.removeGpu(gpu.index);
+    this.#loader.tracker.removeGpu(gpu.index);
   }
 
   schedule(now: Nanos): void {
-    const lanes = this.#lanes.length;
     // One action per GPU and turn, until a whole round issued nothing.
-    for (let idle = 0; idle < lanes; ) {
-      const lane = this.#lanes[this.#inferTurn % lanes] as Lane;
-      this.#inferTurn = (this.#inferTurn + 1) % lanes;
-      idle = this.#scheduleInfer(now, lane) ? 0 : idle + 1;
-    }
+    this.#inferTurns.run((index) => this.#scheduleInfer(now, this.#lanes[index] as Lane));
     this.#demand.drain();
-    for (let idle = 0; idle < lanes; ) {
-      const lane = this.#lanes[this.#loadTurn % lanes] as Lane;
-      this.#loadTurn = (this.#loadTurn + 1) % lanes;
-      idle = this.#scheduleLoad(now, lane.gpu) ? 0 : idle + 1;
-    }
+    this.#loadTurns.run((index) => {
+      const { gpu } = this.#lanes[index] as Lane;
+      const isDue = !this.#loader.isFull(gpu) && this.#loader.canLoad(now, gpu);
+      return isDue && this.#loader.load(now, gpu);
+    });
   }
 
   nextTimeout(): Nanos | null {
@@ -133,9 +111,7 @@ class Infer5 implements Strategy {
     for (const { gpu, candidates } of this.#lanes) {
       if (!gpu.alive) continue;
       if (candidates.size > 0) next = earliestNs(next, gpu.exec.eligibleAt(scheduleAhead));
-      if (this.#full[gpu.index] === 0 && this.#tracker.hasCandidate(gpu.index)) {
-        next = earliestNs(next, gpu.loads.eligibleAt(scheduleAhead));
-      }
+      if (!this.#loader.isFull(gpu)) next = earliestNs(next, this.#loader.nextLoad(gpu));
     }
     return next;
   }
@@ -185,40 +161,13 @@ class Infer5 implements Strategy {
         this.#enter(lane, model, top.batchSize - 1);
         continue;
       }
-      this.#demand.executing(
-        model.index,
-        gpu.index,
-        batch.map((request) => request.demand),
-      );
+      this.#demand.executing(model.index, gpu.index, batch.map(demandOf));
       this.#cluster.infer(now, gpu, { batch, execStart });
       this.#enter(lane, model, Number.POSITIVE_INFINITY);
       return true;
     }
   }
-
-  /** Starts at most one load, with the evictions that make room for it; true when it did. */
-  #scheduleLoad(now: Nanos, gpu: Gpu): boolean {
-    if (!gpu.alive || this.#full[gpu.index] === 1) return false;
-    if (gpu.loads.available(now) >= now + this.#cluster.options.scheduleAhead) return false;
-    const index = this.#tracker.loadModel(gpu.index);
-    const model = this.#cluster.models[index];
-    if (model === undefined) return false;
-    while (gpu.freePages < model.weightsPages) {
-      const victim = this.#cluster.models[this.#tracker.evictModel(gpu.index)];
-      if (victim === undefined) {
-        // Everything here is still being loaded; the next load to end makes room.
-        this.#tracker.lost(model.index, gpu.index);
-        this.#full[gpu.index] = 1;
-        return false;
-      }
-      this.#cluster.evict(now, gpu, victim);
-    }
-    this.#cluster.load(now, gpu, model);
-    return true;
-  }
 }
-
-const demandOf = (request: Request): Request["demand"] => request.demand;
 
 /** Strategy factory for the controller's registry. */
 export const createInfer5 = (cluster: Cluster): Strategy => new Infer5(cluster);

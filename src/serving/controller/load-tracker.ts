@@ -6,6 +6,12 @@ import { mulDiv64 } from "#stdx/int64.ts";
 const IDLE_OUTSTANDING = 1_000_000;
 const INITIAL_WEIGHT = 0.01;
 
+/** What one request asks of the tracker; a part is set to 0 once it was counted as done. */
+export interface Demand {
+  exec: number;
+  load: number;
+}
+
 /** Demand of one model; sizes are whole numbers, the original's int64 "ns of capacity". */
 interface ModelDemand {
   outstandingExec: number;
@@ -113,7 +119,7 @@ export class LoadTracker {
     demand.timedOutLoad += delta.timedOutLoad ?? 0;
     for (const gpu of delta.usedBy ?? []) this.#touch(model, gpu);
     for (const { gpu, ok } of delta.loads ?? []) {
-      if (ok) this.#arrive(model, gpu);
+      if (ok) this.arrived(model, gpu);
       else this.#detach(model, gpu);
     }
     this.#redistribute(model);
@@ -137,6 +143,13 @@ export class LoadTracker {
     this.#touch(model, gpu);
     this.#redistribute(model);
     return model;
+  }
+
+  /** A load ended well. The model's work is not spread anew: INFER5 does that as well, by way of `change`. */
+  arrived(model: number, gpu: number): void {
+    if (!this.#gpu(gpu).alive) return;
+    this.#gpu(gpu).resident.add(model);
+    this.#touch(model, gpu);
   }
 
   /**
@@ -222,12 +235,6 @@ export class LoadTracker {
     this.#gpu(gpu).candidates.remove(model);
     this.#lastUsed[this.#cell(model, gpu)] = this.#sequence++;
     this.#markDirty(model);
-  }
-
-  #arrive(model: number, gpu: number): void {
-    if (!this.#gpu(gpu).alive) return;
-    this.#gpu(gpu).resident.add(model);
-    this.#touch(model, gpu);
   }
 
   #attach(model: number, gpu: number): void {

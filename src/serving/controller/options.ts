@@ -25,7 +25,7 @@ export interface ControllerOptions extends SchedulerOptions {
   readonly loadStageTimeout: Nanos;
 }
 
-/** The original's defaults for INFER5. */
+/** The original's defaults for INFER5; INFER4 differs in its largest batch, see `STRATEGIES`. */
 export const DEFAULT_OPTIONS = {
   scheduleAhead: ns(10 * MILLISECOND),
   defaultSlo: ns(100 * MILLISECOND),
@@ -53,6 +53,12 @@ export const MAX_WEIGHTS_SLO = ns(25 * MILLISECOND);
 export const NETWORK_SLOTS = 2;
 /** An infer action must be on its way this long before its window closes. */
 export const LATE_SEND_MARGIN = ns(5 * MILLISECOND);
+/** INFER4: LoadWeights outstanding on a GPU at a time. */
+export const LOADS_PER_GPU = 2;
+/** INFER4: least time between two loads of a GPU. */
+export const LOAD_SPACING = ns(MILLISECOND / 10);
+/** Ended requests of a model that no GPU holds are cleared away once its queue is this long. */
+export const QUEUE_SWEEP_AT = 1024;
 /** Console summaries come this often. */
 export const SUMMARY_INTERVAL = ns(10 * SECOND);
 /** Requests that arrive during start-up wait this long for its end before they are turned away. */

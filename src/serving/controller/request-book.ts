@@ -1,7 +1,7 @@
 /** The inference requests in the controller: deadlines at admission, time-outs, and exactly one response for each. */
-import type { Demand } from "#serving/controller/demand-accumulator.ts";
 import type { ControllerEffect, RequestRecord } from "#serving/controller/events.ts";
 import { Heap } from "#serving/controller/heap.ts";
+import type { Demand } from "#serving/controller/load-tracker.ts";
 import type { Model } from "#serving/controller/model.ts";
 import {
   DEADLINE_BUFFER,
@@ -53,6 +53,16 @@ export const requestTimes = (
   };
 };
 
+/** Skipped in favour of a batch it could not join; not to be started in time on the GPU that looked at it. */
+export type GivenUp = typeof STATUS.CONTROLLER_SKIPPED | typeof STATUS.CONTROLLER_LATE;
+
+/** What a client is told of a request that ended at its deadline. */
+const TIMEOUT_MESSAGES: Readonly<Record<GivenUp | typeof STATUS.TIMEOUT, string>> = {
+  [STATUS.TIMEOUT]: "deadline exceeded before execution",
+  [STATUS.CONTROLLER_SKIPPED]: "skipped: a batch ahead of it would have ended after its deadline",
+  [STATUS.CONTROLLER_LATE]: "could not start before its deadline",
+};
+
 /** An admitted request. It ends once: with its batch if `locked` (in an infer action), else at its deadline. */
 export class Request {
   readonly requestId: number;
@@ -72,6 +82,8 @@ export class Request {
   /** What is still counted of it in the load tracker. */
   readonly demand: Demand;
   locked = false;
+  /** Why a strategy will not serve it: what it ends with at its deadline. Null for no particular reason. */
+  givenUp: GivenUp | null = null;
   /** Null until it ended. */
   result: number | null = null;
   departure: Nanos | null = null;
@@ -94,6 +106,11 @@ export class Request {
     this.demand = { exec: 0, load: 0 };
   }
 
+  /** Neither ended, nor in an action, nor given up. */
+  get isWaiting(): boolean {
+    return !this.locked && this.result === null && this.givenUp === null;
+  }
+
   get met(): boolean {
     return (
       this.result === STATUS.SUCCESS &&
@@ -102,6 +119,9 @@ export class Request {
     );
   }
 }
+
+/** What the load tracker counts of a request. */
+export const demandOf = (request: Request): Demand => request.demand;
 
 export interface Ending {
   readonly result: number;
@@ -133,11 +153,8 @@ export class RequestBook {
       if (request === undefined || request.deadline > now) return null;
       this.#deadlines.pop();
       if (request.locked || request.result !== null) continue;
-      this.end(now, request, {
-        result: STATUS.TIMEOUT,
-        message: "deadline exceeded before execution",
-        output: null,
-      });
+      const result = request.givenUp ?? STATUS.TIMEOUT;
+      this.end(now, request, { result, message: TIMEOUT_MESSAGES[result], output: null });
       return request;
     }
   }

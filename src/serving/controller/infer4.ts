@@ -1,0 +1,192 @@
+/** INFER4: every request proposes a batch of each size, a GPU tries what must start first, weights come where demand waits. */
+import { type Candidate, CandidateQueue } from "#serving/controller/candidate-queue.ts";
+import type { Cluster } from "#serving/controller/cluster.ts";
+import { ExpiringDemand } from "#serving/controller/expiring-demand.ts";
+import type { Gpu } from "#serving/controller/gpu.ts";
+import { Heap } from "#serving/controller/heap.ts";
+import type { InFlight } from "#serving/controller/in-flight.ts";
+import type { Model } from "#serving/controller/model.ts";
+import { LOAD_SPACING, LOADS_PER_GPU, QUEUE_SWEEP_AT } from "#serving/controller/options.ts";
+import { demandOf, type Request } from "#serving/controller/request-book.ts";
+import type { Strategy } from "#serving/controller/strategy.ts";
+import { Turns } from "#serving/controller/turns.ts";
+import { WeightsLoader } from "#serving/controller/weights-loader.ts";
+import { addNs, earliestNs, maxNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
+
+/** One GPU's view: the batches it might run, and when it may load again. */
+interface Lane {
+  readonly gpu: Gpu;
+  /** May hold void candidates, and the same one twice after its model was evicted and loaded again. */
+  readonly candidates: Heap<Candidate>;
+  loadNotBefore: Nanos;
+}
+
+const isMoreUrgent = (a: Candidate, b: Candidate): boolean => {
+  if (a.latestStart !== b.latestStart) return a.latestStart < b.latestStart;
+  if (a.request !== b.request) return a.request.requestId < b.request.requestId;
+  return a.rank < b.rank;
+};
+
+class Infer4 implements Strategy {
+  readonly #cluster: Cluster;
+  readonly #queues: readonly CandidateQueue[];
+  readonly #lanes: readonly Lane[];
+  readonly #loader: WeightsLoader;
+  readonly #demand: ExpiringDemand;
+  readonly #inferTurns: Turns;
+  readonly #loadTurns: Turns;
+
+  constructor(cluster: Cluster) {
+    const { models, gpus } = cluster;
+    this.#cluster = cluster;
+    this.#queues = models.map((model) => new CandidateQueue(model));
+    this.#lanes = gpus.map((gpu) => ({
+      gpu,
+      candidates: new Heap(isMoreUrgent),
+      loadNotBefore: ZERO_NS,
+    }));
+    this.#loader = new WeightsLoader(cluster);
+    this.#demand = new ExpiringDemand(this.#loader.tracker);
+    this.#inferTurns = new Turns(gpus.length);
+    this.#loadTurns = new Turns(gpus.length);
+  }
+
+  onAdmitted(now: Nanos, request: Request): void {
+    const { model, times, demand } = request;
+    this.#loader.setDemand(request);
+    this.#demand.added(now, model.index, { demand, within: times.weightsSlo });
+    const queue = this.#queueOf(model);
+    const candidates = queue.push(request);
+    model.requestsQueued = queue.size;
+    for (const lane of this.#lanes) {
+      if (lane.gpu.isLoaded(model.index)) enter(lane, candidates);
+    }
+  }
+
+  onTimedOut(now: Nanos, { model, demand }: Request): void {
+    this.#demand.cancelled(now, model.index, demand);
+    if (model.copies > 0 || model.requestsQueued < QUEUE_SWEEP_AT) return;
+    this.#queueOf(model).dropEnded();
+    model.requestsQueued = this.#queueOf(model).size;
+  }
+
+  onBatchEnded(now: Nanos, { model, gpu, batch }: InFlight): void {
+    const place = { model: model.index, gpu: gpu.index };
+    this.#demand.completed(now, place, batch.map(demandOf));
+  }
+
+  onLoadEnded(now: Nanos, gpu: Gpu, model: Model): void {
+    this.#demand.expire(now);
+    if (!this.#loader.loadEnded(gpu, model)) {
+      this.#loader.tracker.lost(model.index, gpu.index);
+      return;
+    }
+    this.#loader.tracker.arrived(model.index, gpu.index);
+    enter(this.#lanes[gpu.index] as Lane, this.#queueOf(model).candidates());
+  }
+
+  onWeightsLost(now: Nanos, gpu: Gpu, model: Model): void {
+    this.#demand.expire(now);
+    this.#loader.weightsLost(gpu, model);
+  }
+
+  onGpuGone(now: Nanos, gpu: Gpu): void {
+    this.#demand.expire(now);
+    this.#loader.tracker.removeGpu(gpu.index);
+  }
+
+  schedule(now: Nanos): void {
+    this.#inferTurns.run((index) => this.#scheduleInfer(now, this.#lanes[index] as Lane));
+    this.#demand.expire(now);
+    this.#loadTurns.run((index) => this.#scheduleLoad(now, this.#lanes[index] as Lane));
+  }
+
+  nextTimeout(): Nanos | null {
+    const { scheduleAhead } = this.#cluster.options;
+    let next: Nanos | null = null;
+    for (const lane of this.#lanes) {
+      const { gpu, candidates } = lane;
+      if (!gpu.alive) continue;
+      if (candidates.size > 0) next = earliestNs(next, gpu.exec.eligibleAt(scheduleAhead));
+      next = earliestNs(next, this.#nextLoad(lane));
+    }
+    return next;
+  }
+
+  #queueOf(model: Model): CandidateQueue {
+    return this.#queues[model.index] as CandidateQueue;
+  }
+
+  /** Issues batches until the GPU has enough to do; true when it issued any. */
+  #scheduleInfer(now: Nanos, { gpu, candidates }: Lane): boolean {
+    if (!gpu.alive) return false;
+    dropVoid(now, candidates);
+    let hasIssued = false;
+    for (;;) {
+      const top = candidates.peek();
+      if (top === undefined) return hasIssued;
+      const execStart = gpu.exec.available(now);
+      if (execStart >= now + this.#cluster.options.scheduleAhead) return hasIssued;
+      // A candidate has one chance on each GPU; its request may have others, or join those of later requests.
+      candidates.pop();
+      if (top.request.isWaiting && gpu.isLoaded(top.model.index)) {
+        hasIssued = this.#tryInfer(now, gpu, { candidate: top, execStart }) || hasIssued;
+      }
+    }
+  }
+
+  #tryInfer(
+    now: Nanos,
+    gpu: Gpu,
+    work: { readonly candidate: Candidate; readonly execStart: Nanos },
+  ): boolean {
+    const { candidate, execStart } = work;
+    const { model } = candidate;
+    const queue = this.#queueOf(model);
+    const batch = queue.take(candidate, { freeAt: execStart, clockMhz: gpu.exec.clockMhz });
+    model.requestsQueued = queue.size;
+    if (batch === null) return false;
+    this.#cluster.infer(now, gpu, { batch, execStart });
+    const place = { model: model.index, gpu: gpu.index };
+    this.#demand.executing(now, place, batch.map(demandOf));
+    return true;
+  }
+
+  /**
+   * Tries to start one load. The original's threads note an attempt that finds nothing to load, too, so that there new
+   * demand waits up to the spacing, at random; here only attempts with something to load count.
+   */
+  #scheduleLoad(now: Nanos, lane: Lane): boolean {
+    const { gpu } = lane;
+    if (now < lane.loadNotBefore || gpu.loads.outstandingCount >= LOADS_PER_GPU) return false;
+    if (!this.#loader.canLoad(now, gpu)) return false;
+    lane.loadNotBefore = addNs(now, LOAD_SPACING);
+    return this.#loader.load(now, gpu);
+  }
+
+  #nextLoad({ gpu, loadNotBefore }: Lane): Nanos | null {
+    if (gpu.loads.outstandingCount >= LOADS_PER_GPU) return null;
+    const next = this.#loader.nextLoad(gpu);
+    if (next === null) return null;
+    if (!this.#loader.isFull(gpu)) return maxNs(next, loadNotBefore);
+    // Time alone helps only by letting the demand for what does not fit expire.
+    const expiry = this.#demand.nextExpiry();
+    return expiry === null ? null : maxNs(expiry, maxNs(next, loadNotBefore));
+  }
+}
+
+const enter = ({ candidates }: Lane, entering: Iterable<Candidate>): void => {
+  for (const candidate of entering) candidates.push(candidate);
+};
+
+/** Takes off the top what is void or too late to try. */
+const dropVoid = (now: Nanos, candidates: Heap<Candidate>): void => {
+  for (;;) {
+    const top = candidates.peek();
+    if (top === undefined || (top.request.isWaiting && top.request.deadline > now)) return;
+    candidates.pop();
+  }
+};
+
+/** Strategy factory for the controller's registry. */
+export const createInfer4 = (cluster: Cluster): Strategy => new Infer4(cluster);
