@@ -1,7 +1,8 @@
-/** The controller's three telemetry logs: where they go, and what to say when they cannot. */
+/** The controller's telemetry logs, up to three: where they go, and what to say when they cannot. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogFile } from "#host/log-file.ts";
+import type { ControllerLog } from "#serving/controller/controller-types.ts";
 import type { ActionRecord, RequestRecord } from "#serving/controller/events.ts";
 import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
 import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
@@ -14,6 +15,8 @@ export interface ControllerLogsOptions {
   /** Must exist to be used; never created. */
   readonly dir: string;
   readonly dialect: TelemetryDialect;
+  /** Which of them are kept. */
+  readonly logs: readonly ControllerLog[];
   /** Instants of records count from here, in ns since the Unix epoch. */
   readonly epochNs: bigint;
   readonly onStatus: (line: StatusLine) => void;
@@ -66,8 +69,9 @@ export class ControllerLogs {
     }
   }
 
-  #open(schema: LogSchema<never>, what: string): LogFile | null {
-    const { dir, onLine, onStatus } = this.#options;
+  #open(schema: LogSchema<never>, what: ControllerLog): LogFile | null {
+    const { dir, logs, onLine, onStatus } = this.#options;
+    if (!logs.includes(what)) return null;
     const log = schema.file;
     const path = join(dir, log);
     onLine(`Logging ${what} to ${path}`);

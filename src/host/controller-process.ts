@@ -14,10 +14,15 @@ import {
 } from "#host/link.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
 import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
-import { Controller } from "#serving/controller/controller.ts";
+import {
+  CONTROLLER_TYPES,
+  type ControllerMachine,
+  createController,
+} from "#serving/controller/controller-types.ts";
 import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
 import { parameterText } from "#serving/controller/state-text.ts";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { assertNever } from "#stdx/assert.ts";
 import type { TelemetryDialect } from "#telemetry/schema.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
@@ -92,7 +97,7 @@ class Traffic {
 export class ControllerProcess {
   readonly #options: ControllerProcessOptions;
   readonly #clock: Clock = startClock();
-  readonly #controller: Controller;
+  readonly #controller: ControllerMachine;
   readonly #alarm: Alarm;
   readonly #traffic = new Traffic();
   readonly #ended = Promise.withResolvers<ControllerEnding>();
@@ -109,7 +114,7 @@ export class ControllerProcess {
     this.#options = options;
     this.#workers = options.workers.map(() => null);
     const blocks = new InputBlocks(0);
-    this.#controller = new Controller({
+    this.#controller = createController({
       ...options.controller,
       workerCount: options.workers.length,
       inputFor: options.generateInputs ? (bytes) => toPayload(blocks.block(bytes)) : null,
@@ -150,9 +155,12 @@ export class ControllerProcess {
     const { logDir, dialect, controller, generateInputs } = this.#options;
     const { onStatus, onLine, clients } = this.#options;
     const { epochNs } = this.#clock;
-    this.#logs = new ControllerLogs({ dir: logDir, dialect, epochNs, onStatus, onLine });
-    const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
-    for (const line of parameterText({ ...controller, inputFor })) onLine(line);
+    const logs = CONTROLLER_TYPES.get(controller.strategy)?.logs ?? [];
+    this.#logs = new ControllerLogs({ dir: logDir, dialect, logs, epochNs, onStatus, onLine });
+    if (STRATEGIES.has(controller.strategy)) {
+      const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
+      for (const line of parameterText({ ...controller, inputFor })) onLine(line);
+    }
     const where = `${clients.host}:${this.#listener?.port ?? clients.port}`;
     onLine(`IO service thread listening for clients on ${where}`);
   }

@@ -40,14 +40,21 @@ describe("refused with exit code 2", () => {
   test.concurrent.each([
     ["no worker", ["INFER5"], "missing required argument 'WORKERS'"],
     [
-      "a type that is to come",
-      ["ECHO", WORKER],
-      "Known types: INFER4, INFER5. ECHO is not available yet.",
+      "a type that is left out, with the reason",
+      ["SMART", WORKER],
+      "Known types: INFER4, INFER5, ECHO, DIRECT. SMART of the original is left out: it answers with",
+    ],
+    ["another one", ["STRESS", WORKER], "STRESS of the original is left out: it serves no clients"],
+    ["a type nobody knows", ["EDF", WORKER], "Known types: INFER4, INFER5, ECHO, DIRECT.\n"],
+    [
+      "what ECHO would ignore",
+      ["ECHO", WORKER, "1", "--max-gpus", "2"],
+      "ECHO has no use for '1' after WORKERS, --max-gpus",
     ],
     [
-      "a type nobody knows",
-      ["EDF", WORKER],
-      "Known types: INFER4, INFER5. ECHO, DIRECT are not available",
+      "what DIRECT would ignore",
+      ["DIRECT", WORKER, "--load-stage-timeout", "1s"],
+      "DIRECT has no use for --load-stage-timeout",
     ],
     ["a worker without port", ["INFER5", "localhost"], '"localhost" must be HOST:PORT'],
     ["a worker named twice", ["INFER5", `${WORKER},${WORKER}`], `${WORKER} is named twice`],
@@ -105,12 +112,29 @@ describe("starting", () => {
     expect(output).toContain("\t max_gpus=7\n");
   });
 
-  test("generating inputs looks 15 ms ahead", async () => {
-    const child = spawn(["INFER5", WORKER, "1", "--connect-timeout", "1ms", "--client-port", "0"]);
+  test.each([
+    // INFER4 looks no further ahead for the inputs it makes, and makes larger batches.
+    ["INFER4", 10_000_000, 16],
+    ["INFER5", 15_000_000, 8],
+  ])("defaults of %s, with generated inputs", async (type, scheduleAhead, maxBatch) => {
+    const child = spawn([type, WORKER, "1", "--connect-timeout", "1ms", "--client-port", "0"]);
     await child.exited;
     const output = await new Response(child.stdout).text();
-    expect(output).toContain("\t schedule_ahead=15000000\n");
+    expect(output).toContain(`\t schedule_ahead=${scheduleAhead}\n`);
+    expect(output).toContain(`\t max_batch_size=${maxBatch}\n`);
     expect(output).toContain("\t generate_inputs=1\n");
+  });
+
+  test.each([
+    ["ECHO", ["Logging requests to"]],
+    ["DIRECT", []],
+  ])("%s prints no scheduler's parameters and keeps fewer logs", async (type, logging) => {
+    const child = spawn([type, WORKER, "--connect-timeout", "1ms", "--client-port", "0"]);
+    expect(await child.exited).toBe(1);
+    const output = await new Response(child.stdout).text();
+    expect(output).not.toContain("max_batch_size");
+    const told = output.split("\n").flatMap((line) => /^Logging \w+ to/.exec(line)?.[0] ?? []);
+    expect(told).toEqual(logging);
   });
 });
 

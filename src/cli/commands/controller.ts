@@ -9,8 +9,9 @@ import {
   type ControllerProcessOptions,
 } from "#host/controller-process.ts";
 import { watchLifeline } from "#host/lifeline.ts";
+import { CONTROLLER_TYPES, DECLINED_TYPES } from "#serving/controller/controller-types.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
-import { PLANNED_STRATEGIES, STRATEGIES } from "#serving/controller/strategies.ts";
+import { STRATEGIES, type StrategyKind } from "#serving/controller/strategies.ts";
 import { MILLISECOND, type Nanos, ns } from "#stdx/nanos.ts";
 import { formatDuration, parseDuration } from "#stdx/quantity.ts";
 import { TELEMETRY_DIALECTS, type TelemetryDialect } from "#telemetry/schema.ts";
@@ -25,7 +26,7 @@ interface ControllerFlags {
   readonly defaultSlo?: Nanos;
   readonly maxExec?: Nanos;
   readonly maxBatch?: number;
-  readonly loadStageTimeout: Nanos;
+  readonly loadStageTimeout?: Nanos;
   readonly connectTimeout: Nanos;
   readonly telemetryDialect: TelemetryDialect;
   readonly lifeline?: true;
@@ -40,8 +41,6 @@ type ControllerArguments = readonly [
 
 const CLIENT_PORT = 12_346;
 const CONNECT_TIMEOUT = ns(30_000 * MILLISECOND);
-/** The original looks further ahead when it has inputs to make. */
-const SCHEDULE_AHEAD_WITH_INPUTS = ns(15 * MILLISECOND);
 const DEFAULT_LOG_DIR = "/local";
 
 const parseCount = (text: string): number => {
@@ -101,12 +100,10 @@ const parseWorkers = (text: string): readonly Address[] => {
 };
 
 const parseType = (text: string): string => {
-  if (STRATEGIES.has(text)) return text;
-  const known = [...STRATEGIES.keys()].join(", ");
-  const hint = PLANNED_STRATEGIES.includes(text)
-    ? `${text} is not available yet.`
-    : `${PLANNED_STRATEGIES.join(", ")} are not available yet.`;
-  throw new InvalidArgumentError(`Known types: ${known}. ${hint}`);
+  if (CONTROLLER_TYPES.has(text)) return text;
+  const declined = DECLINED_TYPES.get(text);
+  const hint = declined === undefined ? "" : ` ${text} of the original is left out: ${declined}.`;
+  throw new InvalidArgumentError(`Known types: ${[...CONTROLLER_TYPES.keys()].join(", ")}.${hint}`);
 };
 
 /** The original's options by position, after TYPE and WORKERS. */
@@ -140,24 +137,52 @@ const parsePositional = (texts: readonly string[]): Positional => {
   return Object.fromEntries(values) as Positional;
 };
 
-/** Named options win over positional ones, positional ones over defaults. */
+/** Options that only a scheduler has a use for. */
+const SCHEDULER_FLAGS = [
+  ["generateInputs", "--generate-inputs"],
+  ["maxGpus", "--max-gpus"],
+  ["scheduleAhead", "--schedule-ahead"],
+  ["defaultSlo", "--default-slo"],
+  ["maxExec", "--max-exec"],
+  ["maxBatch", "--max-batch"],
+] as const satisfies readonly (readonly [keyof ControllerFlags, string])[];
+
+/** Refuses what the type would have to ignore. */
+const refuseUseless = (type: string, rest: readonly string[], flags: ControllerFlags): void => {
+  if (STRATEGIES.has(type)) return;
+  const useless = [
+    ...rest.map((text) => `'${text}' after WORKERS`),
+    ...SCHEDULER_FLAGS.filter(([key]) => flags[key] !== undefined).map(([, flag]) => flag),
+    ...(CONTROLLER_TYPES.get(type)?.loadStageTimeout === null &&
+    flags.loadStageTimeout !== undefined
+      ? ["--load-stage-timeout"]
+      : []),
+  ];
+  if (useless.length === 0) return;
+  throw new UserError(EXIT.USAGE, `error: ${type} has no use for ${useless.join(", ")}`);
+};
+
+/** Named options win over positional ones, positional ones over the type's defaults. */
 const toOptions = (
   type: string,
   positional: Positional,
   flags: ControllerFlags,
 ): Pick<ControllerProcessOptions, "controller" | "generateInputs"> => {
+  const defaults = { ...DEFAULT_OPTIONS, ...CONTROLLER_TYPES.get(type) };
   const generateInputs = flags.generateInputs ?? (positional.generate_inputs ?? 0) !== 0;
-  const scheduleAhead = generateInputs ? SCHEDULE_AHEAD_WITH_INPUTS : DEFAULT_OPTIONS.scheduleAhead;
+  const withInputs = STRATEGIES.get(type)?.scheduleAheadWithInputs ?? defaults.scheduleAhead;
+  const scheduleAhead = generateInputs ? withInputs : defaults.scheduleAhead;
   return {
     generateInputs,
     controller: {
       strategy: type,
-      maxGpus: flags.maxGpus ?? positional.max_gpus ?? DEFAULT_OPTIONS.maxGpus,
+      maxGpus: flags.maxGpus ?? positional.max_gpus ?? defaults.maxGpus,
       scheduleAhead: flags.scheduleAhead ?? positional.schedule_ahead ?? scheduleAhead,
-      defaultSlo: flags.defaultSlo ?? positional.default_slo ?? DEFAULT_OPTIONS.defaultSlo,
-      maxExec: flags.maxExec ?? positional.max_exec ?? DEFAULT_OPTIONS.maxExec,
-      maxBatchSize: flags.maxBatch ?? positional.max_batch ?? DEFAULT_OPTIONS.maxBatchSize,
-      loadStageTimeout: flags.loadStageTimeout,
+      defaultSlo: flags.defaultSlo ?? positional.default_slo ?? defaults.defaultSlo,
+      maxExec: flags.maxExec ?? positional.max_exec ?? defaults.maxExec,
+      maxBatchSize: flags.maxBatch ?? positional.max_batch ?? defaults.maxBatchSize,
+      loadStageTimeout:
+        flags.loadStageTimeout ?? defaults.loadStageTimeout ?? DEFAULT_OPTIONS.loadStageTimeout,
     },
   };
 };
@@ -197,6 +222,18 @@ const named = (flags: string, description: string, parse: (text: string) => unkn
 
 const span = (value: Nanos): string => formatDuration(value);
 
+/** "INFER4 1s, …". */
+const loadStageText = (): string =>
+  [...CONTROLLER_TYPES]
+    .flatMap(([name, { loadStageTimeout }]) =>
+      loadStageTimeout === null ? [] : [`${name} ${span(loadStageTimeout)}`],
+    )
+    .join(", ");
+
+/** "INFER4 16, INFER5 8". */
+const perStrategy = (value: (kind: StrategyKind) => string): string =>
+  [...STRATEGIES].map(([name, kind]) => `${name} ${value(kind)}`).join(", ");
+
 const addSchedulerOptions = (command: Command): Command =>
   command
     .option("--generate-inputs", "invent inputs for requests that carry none")
@@ -204,7 +241,7 @@ const addSchedulerOptions = (command: Command): Command =>
     .addOption(
       named(
         "--schedule-ahead <duration>",
-        `how far ahead GPUs are given work (${span(DEFAULT_OPTIONS.scheduleAhead)}, with --generate-inputs ${span(SCHEDULE_AHEAD_WITH_INPUTS)})`,
+        `how far ahead GPUs are given work (${span(DEFAULT_OPTIONS.scheduleAhead)}; with --generate-inputs ${perStrategy(({ scheduleAheadWithInputs }) => span(scheduleAheadWithInputs))})`,
         parseSpan,
       ),
     )
@@ -223,14 +260,18 @@ const addSchedulerOptions = (command: Command): Command =>
       ),
     )
     .addOption(
-      named("--max-batch <n>", `largest batch (${DEFAULT_OPTIONS.maxBatchSize})`, parseCount),
+      named(
+        "--max-batch <n>",
+        `largest batch (${perStrategy(({ maxBatchSize }) => String(maxBatchSize))})`,
+        parseCount,
+      ),
     );
 
 export const registerControllerCommand = (program: Command, context: CliContext): void => {
   const command = program
     .command("controller")
     .description("schedule clients' requests on workers' GPUs")
-    .argument("<TYPE>", `scheduler: ${[...STRATEGIES.keys()].join(", ")}`, parseType)
+    .argument("<TYPE>", [...CONTROLLER_TYPES.keys()].join(", "), parseType)
     .argument("<WORKERS>", "HOST:PORT, or several with commas between", parseWorkers)
     .argument(
       "[OPTIONS...]",
@@ -242,9 +283,9 @@ export const registerControllerCommand = (program: Command, context: CliContext)
     .addOption(
       named(
         "--load-stage-timeout <duration>",
-        "idle time that ends the load stage",
+        `idle time that ends the load stage (${loadStageText()})`,
         parseSpan,
-      ).default(DEFAULT_OPTIONS.loadStageTimeout, span(DEFAULT_OPTIONS.loadStageTimeout)),
+      ),
     )
     .addOption(
       named("--connect-timeout <duration>", "how long to try to reach a worker", parseSpan).default(
@@ -262,6 +303,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
     )
     .option("--lifeline", "end in good order when standard input ends")
     .action(async (...[type, workers, rest, flags]: ControllerArguments) => {
+      refuseUseless(type, rest, flags);
       const controller = new ControllerProcess({
         ...toOptions(type, parsePositional(rest), flags),
         workers,

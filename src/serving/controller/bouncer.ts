@@ -2,7 +2,7 @@
 import type { ControllerEffect } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { BOUNCE_AFTER } from "#serving/controller/options.ts";
-import { type Arrived, refuse } from "#serving/controller/request-book.ts";
+import { type Arrived, answerUnscheduled } from "#serving/controller/request-book.ts";
 import { STATUS } from "#serving/status.ts";
 import { addNs, type Nanos } from "#stdx/nanos.ts";
 
@@ -66,7 +66,7 @@ export class Bouncer {
         message: MESSAGE,
         modelExists: this.#modelExists(arrived.request.modelId),
       };
-      for (const effect of refuse(now, arrived, reason)) this.#emit(effect);
+      for (const effect of answerUnscheduled(now, arrived, reason)) this.#emit(effect);
       return;
     }
     const { connectionId, messageId, userRequestId } = parked.arrived;

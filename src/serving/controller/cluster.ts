@@ -12,12 +12,13 @@ import { NetworkExecutor } from "#serving/controller/network-executor.ts";
 import { LATE_SEND_MARGIN, LEAD_TIME, type SchedulerOptions } from "#serving/controller/options.ts";
 import {
   type Arrived,
+  answerUnscheduled,
   type Ending,
   Request,
   RequestBook,
-  refuse,
   requestTimes,
 } from "#serving/controller/request-book.ts";
+import type { Server } from "#serving/controller/server.ts";
 import { inputSourceText } from "#serving/controller/state-text.ts";
 import type { Strategy, StrategyFactory } from "#serving/controller/strategy.ts";
 import type { ActionResult, OutputSlice, Payload } from "#serving/messages.ts";
@@ -37,7 +38,7 @@ export interface ClusterParts {
   readonly emit: (effect: ControllerEffect) => void;
 }
 
-export class Cluster {
+export class Cluster implements Server {
   readonly models: readonly Model[];
   readonly gpus: readonly Gpu[];
   readonly options: SchedulerOptions;
@@ -73,7 +74,7 @@ export class Cluster {
         message: "Invalid model ID",
         modelExists: false,
       };
-      for (const effect of refuse(now, arrived, reason)) this.#emit(effect);
+      for (const effect of answerUnscheduled(now, arrived, reason)) this.#emit(effect);
       return;
     }
     const times = requestTimes(model, arrived.request.sloFactor, this.options);
@@ -83,7 +84,6 @@ export class Cluster {
     this.#strategy.onAdmitted(now, request);
   }
 
-  /** False when the result belongs to no action that is outstanding there. */
   onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
     const entry = this.#inFlight.get(result.actionId);
     const kind = result.kind === "error" ? result.action : result.kind;

@@ -1,5 +1,6 @@
 /** The controller as a state machine: events and the present instant in, effects out; it knows no socket and no timer. */
 import { Cluster } from "#serving/controller/cluster.ts";
+import { Echo } from "#serving/controller/echo.ts";
 import type {
   ControllerEffect,
   ControllerEvent,
@@ -9,11 +10,12 @@ import { Gpu, selectGpus } from "#serving/controller/gpu.ts";
 import { buildModels, type Model } from "#serving/controller/model.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
 import type { Arrived } from "#serving/controller/request-book.ts";
+import type { Server } from "#serving/controller/server.ts";
 import { Startup } from "#serving/controller/startup.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { Summary } from "#serving/controller/summary.ts";
 import { toModelInfo } from "#serving/controller/worker-table.ts";
-import type { ClientResponse, ModelInfo } from "#serving/messages.ts";
+import type { ClientResponse, ModelInfo, WorkerModel } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
 import { earliestNs, type Nanos } from "#stdx/nanos.ts";
@@ -22,10 +24,13 @@ type RequestEvent = Extract<ControllerEvent, { readonly kind: "request" }>;
 
 /** What runs once start-up is over. */
 interface Serving {
-  readonly cluster: Cluster;
+  readonly server: Server;
   readonly models: readonly ModelInfo[];
   readonly summary: Summary;
 }
+
+/** The type that schedules nothing. */
+const ECHO = "ECHO";
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -34,9 +39,10 @@ export class Controller {
   #effects: ControllerEffect[] = [];
   #nextRequestId = 0;
 
-  /** `options.strategy` must be one of `STRATEGIES`. */
+  /** `options.strategy` must be one of `STRATEGIES`, or ECHO. */
   constructor(options: ControllerOptions) {
-    assert(STRATEGIES.has(options.strategy), `unknown strategy ${options.strategy}`);
+    const { strategy } = options;
+    assert(STRATEGIES.has(strategy) || strategy === ECHO, `unknown strategy ${strategy}`);
     assert(options.workerCount > 0, "a controller needs at least one worker");
     this.#options = options;
     this.#startup = new Startup(options, (effect) => this.#emit(effect));
@@ -55,8 +61,8 @@ export class Controller {
   /** When `step` must be called with a timer at the latest; null while only events can make something happen. */
   nextTimeout(): Nanos | null {
     if (this.#serving === null) return this.#startup.nextTimeout();
-    const { cluster, summary } = this.#serving;
-    return earliestNs(cluster.nextTimeout(), summary.nextTimeout());
+    const { server, summary } = this.#serving;
+    return earliestNs(server.nextTimeout(), summary.nextTimeout());
   }
 
   #emit(effect: ControllerEffect): void {
@@ -79,7 +85,7 @@ export class Controller {
         this.#onResult(now, event);
         break;
       case "action_sent":
-        this.#serving?.cluster.onActionSent(now, event.actionId);
+        this.#serving?.server.onActionSent(now, event.actionId);
         break;
       case "worker_up":
         if (this.#serving === null) this.#startup.onWorkerUp(now, event.worker);
@@ -95,7 +101,7 @@ export class Controller {
   }
 
   #onResult(now: Nanos, event: ReceivedResult): void {
-    const taker = this.#serving?.cluster ?? this.#startup;
+    const taker = this.#serving?.server ?? this.#startup;
     if (taker.onResult(now, event)) return;
     const { worker, result } = event;
     const what = `R${result.actionId} (${result.kind}) of worker ${worker}`;
@@ -108,7 +114,7 @@ export class Controller {
       return;
     }
     this.#print(`Worker ${worker} is gone (${reason}); going on without it`);
-    this.#serving.cluster.onWorkerDown(now, worker, reason);
+    this.#serving.server.onWorkerDown(now, worker, reason);
   }
 
   #onRequest(now: Nanos, event: RequestEvent): void {
@@ -120,7 +126,7 @@ export class Controller {
         const requestId = this.#nextRequestId++;
         const arrived: Arrived = { ...common, requestId, arrival, request };
         if (this.#serving === null) this.#startup.park({ kind: "infer", arrived });
-        else this.#serving.cluster.admit(now, arrived);
+        else this.#serving.server.admit(now, arrived);
         return;
       }
       case "load_model": {
@@ -173,8 +179,8 @@ export class Controller {
     if (this.#startup.isDone) this.#serving = this.#startServing(now);
   }
 
-  #advanceServing(now: Nanos, { cluster, summary }: Serving): void {
-    cluster.advance(now);
+  #advanceServing(now: Nanos, { server, summary }: Serving): void {
+    server.advance(now);
     for (const line of summary.takeLines(now)) this.#print(line);
   }
 
@@ -184,28 +190,33 @@ export class Controller {
     for (const modelId of missing) {
       this.#print(`Model ${modelId} is not on every worker and is left out`);
     }
+    const { server, known } = this.#makeServer(infos);
+    this.#print(" * Admitting inference requests");
+    const listed = infos.filter((info) => known.has(info.modelId)).map(toModelInfo);
+    return { server, models: listed, summary: new Summary(now) };
+  }
+
+  /** Also tells which of the models it serves. */
+  #makeServer(infos: readonly WorkerModel[]): {
+    readonly server: Server;
+    readonly known: ReadonlySet<number>;
+  } {
+    const emit = (effect: ControllerEffect): void => this.#emit(effect);
+    const strategy = STRATEGIES.get(this.#options.strategy);
+    if (strategy === undefined) {
+      const known = new Set(infos.map((info) => info.modelId));
+      return { server: new Echo((modelId) => known.has(modelId), emit), known };
+    }
     const print = (line: string): void => this.#print(line);
     const workerCount = this.#options.workerCount;
     const models = buildModels(infos, this.#options, { workerCount, print });
-    const places = selectGpus(table.states(), this.#options.maxGpus);
+    const places = selectGpus(this.#startup.table.states(), this.#options.maxGpus);
     const gpus = places.map((place, index) => new Gpu(index, place, models.length));
     this.#describe(models, gpus);
-    const strategy = STRATEGIES.get(this.#options.strategy);
-    assert(strategy !== undefined, "the strategy was checked by the constructor");
-    const parts = {
-      models,
-      gpus,
-      options: this.#options,
-      actionsBefore: this.#startup.actionCount,
-    };
-    const cluster = new Cluster(
-      { ...parts, emit: (effect) => this.#emit(effect) },
-      strategy.create,
-    );
-    this.#print(" * Admitting inference requests");
+    const actionsBefore = this.#startup.actionCount;
+    const parts = { models, gpus, options: this.#options, actionsBefore, emit };
     const known = new Set(models.map((model) => model.modelId));
-    const listed = infos.filter((info) => known.has(info.modelId)).map(toModelInfo);
-    return { cluster, models: listed, summary: new Summary(now) };
+    return { server: new Cluster(parts, strategy.create), known };
   }
 
   #describe(models: readonly Model[], gpus: readonly Gpu[]): void {

@@ -2,7 +2,7 @@
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
-import { LOADS_PER_WORKER } from "#serving/controller/options.ts";
+import { LOADS_PER_WORKER, MODEL_ID_MAX } from "#serving/controller/options.ts";
 import { profileText } from "#serving/controller/state-text.ts";
 import type { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { Action, ActionResult, ClientRequest } from "#serving/messages.ts";
@@ -48,9 +48,6 @@ export interface LoadStageParts {
   readonly actionsBefore: number;
   readonly emit: (effect: ControllerEffect) => void;
 }
-
-/** An id space is int32 on the wire. */
-const MODEL_ID_MAX = 2 ** 31 - 1;
 
 /** What makes two workers' answers describe the same model. */
 const signatureOf = (result: LoadResult): string =>

@@ -18,7 +18,7 @@ export interface SchedulerOptions {
 }
 
 export interface ControllerOptions extends SchedulerOptions {
-  /** Name of the scheduling strategy, as in `STRATEGIES`. */
+  /** What the controller does once it has started: a name of `STRATEGIES`, or ECHO. */
   readonly strategy: string;
   readonly workerCount: number;
   /** The load stage ends after this long without a load or a result, once there was one. */
@@ -65,5 +65,7 @@ export const SUMMARY_INTERVAL = ns(10 * SECOND);
 export const BOUNCE_AFTER = ns(12 * SECOND);
 /** Loads from disk in progress at a time, per worker. */
 export const LOADS_PER_WORKER = 4;
+/** Model ids are int32 on the wire. */
+export const MODEL_ID_MAX = 2 ** 31 - 1;
 /** An SLO is never longer than this (about 13 days), whatever factor a client sends. */
 export const LONGEST_SLO = ns(2 ** 50);

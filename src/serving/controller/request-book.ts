@@ -210,8 +210,8 @@ const recordOf = (request: Request, departure: Nanos, result: number): RequestRe
   departureGpus: request.model.copies,
 });
 
-/** Answers a request that never reaches a strategy (start-up, unknown model) and leaves its record. */
-export const refuse = (
+/** Answers a request that never reaches a strategy (start-up, unknown model, ECHO) and leaves its record. */
+export const answerUnscheduled = (
   now: Nanos,
   arrived: Arrived,
   reason: { readonly status: number; readonly message: string; readonly modelExists: boolean },

@@ -1,5 +1,6 @@
 /** The running scheduler in a small virtual world: one response each, honest records, and summaries. */
 import { describe, expect, test } from "bun:test";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { ActionResult, ClientResponse } from "#serving/messages.ts";
 import { ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
@@ -22,8 +23,20 @@ const overload = (world: World, seed: number, count: number): { readonly ids: Se
   return { ids };
 };
 
-describe("under overload with evictions", () => {
-  const world = new World({ gpusPerWorker: 2, pagesPerGpu: 35, networkNs: 120_000 });
+const optionsOf = (strategy: string) => ({
+  strategy,
+  maxBatchSize: STRATEGIES.get(strategy)?.maxBatchSize as number,
+});
+
+describe.each([...STRATEGIES.keys()])("%s under overload with evictions", (strategy) => {
+  const make = () =>
+    new World({
+      controller: optionsOf(strategy),
+      gpusPerWorker: 2,
+      pagesPerGpu: 35,
+      networkNs: 120_000,
+    });
+  const world = make();
   const { ids } = overload(world, 1, 3000);
   world.run(world.now + 10 * SECOND);
   const inferences = world.responses.filter(({ messageId }) => ids.has(messageId));
@@ -70,7 +83,7 @@ describe("under overload with evictions", () => {
   });
 
   test("the same events give the same decisions", () => {
-    const again = new World({ gpusPerWorker: 2, pagesPerGpu: 35, networkNs: 120_000 });
+    const again = make();
     overload(again, 1, 3000);
     again.run(again.now + 10 * SECOND);
     expect(again.actions).toEqual(world.actions);
@@ -78,9 +91,13 @@ describe("under overload with evictions", () => {
   });
 });
 
-test("the controller never asks to be woken in vain", () => {
+test.each([...STRATEGIES.keys()])("%s never asks to be woken in vain", (strategy) => {
   // 3 s of 100 requests/s: each request costs a few events (request, sent, result, perhaps a timer or two), not more.
-  const world = new World({ gpusPerWorker: 4, networkNs: 100_000 });
+  const world = new World({
+    controller: optionsOf(strategy),
+    gpusPerWorker: 4,
+    networkNs: 100_000,
+  });
   const start = world.startUp([{ path, copies: 5 }]);
   for (let i = 0; i < 300; i++) world.at(start + i * 10 * MS, () => world.infer(i % 5));
   const before = world.steps;
