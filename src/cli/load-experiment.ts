@@ -78,10 +78,18 @@ const refuse = ({ shown, overrides, inputs, ...refusal }: Refusal): UserError =>
   return new UserError(EXIT.BAD_INPUT, `${first}${unusable}`);
 };
 
+const SCHEDULER_DEFAULTS = new Map(
+  [...STRATEGIES].map(([name, { maxBatchSize, scheduleAheadWithInputs }]) => [
+    name,
+    { maxBatch: maxBatchSize, scheduleAheadGeneratedNs: scheduleAheadWithInputs },
+  ]),
+);
+
 /** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
 const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan => {
   const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
     schedulers: [...STRATEGIES.keys()],
+    schedulerDefaults: SCHEDULER_DEFAULTS,
   });
   const found = [...overridden.problems, ...(planned.ok ? [] : planned.error)];
   // A model whose name or number is wrong already need not be wrong for the profile set as well.

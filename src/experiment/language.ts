@@ -30,15 +30,15 @@ export const gibibytes = (value: number): Size => `${value}GiB` as Size;
 
 /** The system under test: one Clockwork controller, its workers, and the models they serve. */
 export interface SystemSpec {
-  /** Name of a scheduling strategy; "INFER5" is the original's. */
+  /** Name of a scheduling strategy; "INFER4" and "INFER5" are the original's. */
   readonly scheduler: string;
   /** The controller's default SLO, applied to every request without an SLO factor. */
   readonly slo: Duration;
-  /** How far ahead of a GPU's free time actions are sent (default 10 ms, 15 ms with generated inputs). */
+  /** How far ahead of a GPU's free time actions are sent (default 10 ms, 15 ms with generated inputs and INFER5). */
   readonly scheduleAhead?: Duration;
   /** Batch sizes above 1 that are predicted to take longer are not used (default 250 ms). */
   readonly maxExec?: Duration;
-  /** Largest batch size (default 8). */
+  /** Largest batch size (default 8, 16 with INFER4). */
   readonly maxBatch?: number;
   /** GPUs that the controller uses, over all workers (default 100). */
   readonly maxGpus?: number;

@@ -11,7 +11,7 @@ import {
 import { assertNever } from "#stdx/assert.ts";
 import { MILLISECOND, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
 
-/** Values of keys that an experiment leaves out; durations in ns. */
+/** Values of keys that an experiment leaves out, those of a scheduler apart that has its own; durations in ns. */
 export const DEFAULTS = {
   scheduleAheadNs: ns(10 * MILLISECOND),
   /** The original's value when the controller invents inputs. */
@@ -30,16 +30,17 @@ export const DEFAULTS = {
   drainLimitNs: ns(10 * SECOND),
 } as const;
 
-const toSystem = (parsed: ParsedSystem): System => {
+const toSystem = (parsed: ParsedSystem, { schedulerDefaults }: Schemas): System => {
   const generateInputs = parsed.generateInputs ?? false;
+  const defaults = { ...DEFAULTS, ...schedulerDefaults.get(parsed.scheduler) };
   return {
     scheduler: parsed.scheduler,
     sloNs: parsed.slo,
     scheduleAheadNs:
       parsed.scheduleAhead ??
-      (generateInputs ? DEFAULTS.scheduleAheadGeneratedNs : DEFAULTS.scheduleAheadNs),
+      (generateInputs ? defaults.scheduleAheadGeneratedNs : defaults.scheduleAheadNs),
     maxExecNs: parsed.maxExec ?? DEFAULTS.maxExecNs,
-    maxBatch: parsed.maxBatch ?? DEFAULTS.maxBatch,
+    maxBatch: parsed.maxBatch ?? defaults.maxBatch,
     maxGpus: parsed.maxGpus ?? DEFAULTS.maxGpus,
     generateInputs,
     workers: parsed.workers ?? DEFAULTS.workers,
@@ -120,7 +121,7 @@ export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections =>
     result.success ? [] : toProblems(result.error.issues, { root: raw, prefix: [prefix] });
   const problems = [
     ...issuesOf("system", system),
-    ...(system.success ? crossChecks(toSystem(system.data)) : []),
+    ...(system.success ? crossChecks(toSystem(system.data, schemas)) : []),
     ...issuesOf("workload", workload),
     ...issuesOf("limits", limits),
   ];
@@ -129,7 +130,10 @@ export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections =>
   }
   // Only the lenient schema, which always fails on its unknown arrivals, has no such type.
   const parsed = workload.data as ParsedWorkload;
-  return { problems, runSpec: toRunSpec(toSystem(system.data), toWorkload(parsed), limits.data) };
+  return {
+    problems,
+    runSpec: toRunSpec(toSystem(system.data, schemas), toWorkload(parsed), limits.data),
+  };
 };
 
 const toRunSpec = (system: System, workload: Workload, limits: ParsedLimits): RunSpec => ({

@@ -14,11 +14,19 @@ import {
   whole,
   yesOrNo,
 } from "#experiment/reading.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 
 /** The names that an experiment may use but that other parts of the program define. */
 export interface KnownNames {
   /** Scheduling strategies by name. */
   readonly schedulers: readonly string[];
+  /** What those schedulers do by default that are not as `DEFAULTS` says. */
+  readonly schedulerDefaults?: ReadonlyMap<string, SchedulerDefaults>;
+}
+
+export interface SchedulerDefaults {
+  readonly maxBatch: number;
+  readonly scheduleAheadGeneratedNs: Nanos;
 }
 
 /** What of a reader the schema keeps visible, for `--set` and for the paths a sweep may name. */
@@ -179,6 +187,7 @@ export interface Schemas {
   readonly root: typeof rootSchema;
   readonly system: ReturnType<typeof systemSchema>;
   readonly limits: typeof limitsSchema;
+  readonly schedulerDefaults: ReadonlyMap<string, SchedulerDefaults>;
 }
 
 export type ParsedRoot = z.output<typeof rootSchema>;
@@ -193,6 +202,7 @@ export const schemasFor = (known: KnownNames): Schemas => ({
   root: rootSchema,
   system: systemSchema(known),
   limits: limitsSchema,
+  schedulerDefaults: known.schedulerDefaults ?? new Map(),
 });
 
 const isArrivals = (value: unknown): value is (typeof ARRIVALS)[number] =>

@@ -20,7 +20,10 @@ import type { Plan } from "#experiment/resolved.ts";
 import { runName } from "#experiment/run-name.ts";
 import { ns } from "#stdx/nanos.ts";
 
-const KNOWN = { schedulers: ["INFER5"] };
+const KNOWN = {
+  schedulers: ["INFER5", "LARGE"],
+  schedulerDefaults: new Map([["LARGE", { maxBatch: 32, scheduleAheadGeneratedNs: ns(20e6) }]]),
+};
 
 const SPEC: ExperimentSpec = {
   name: "trial",
@@ -143,6 +146,20 @@ describe("defaults", () => {
       ratePerS: 100,
     });
     expect([run?.launchLimitNs, run?.drainLimitNs]).toEqual([ns(30e9), ns(10e9)]);
+  });
+
+  test("a scheduler may have its own, at each point of a sweep", () => {
+    const { runs } = planOf({
+      system: { ...SPEC.system, generateInputs: true },
+      sweep: { "system.scheduler": ["INFER5", "LARGE"] },
+    });
+    const seen = runs.map(({ system }) => [system.maxBatch, system.scheduleAheadNs / 1e6]);
+    expect(seen).toEqual([
+      [8, 15],
+      [32, 20],
+    ]);
+    const [given] = planOf({ system: { ...SPEC.system, scheduler: "LARGE", maxBatch: 4 } }).runs;
+    expect(given?.system.maxBatch).toBe(4);
   });
 
   test("schedule ahead is 15 ms with generated inputs, unless it is given", () => {
