@@ -1,0 +1,175 @@
+/** Arrivals played to the controller in virtual time, with our simulated worker behind it and a network between them. */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type ControllerMachine, createController } from "#serving/controller/controller-types.ts";
+import type { ActionRecord, ControllerEvent, RequestRecord } from "#serving/controller/events.ts";
+import { Heap } from "#serving/controller/heap.ts";
+import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
+import { STRATEGIES } from "#serving/controller/strategies.ts";
+import type { Action } from "#serving/messages.ts";
+import { PacedWorker } from "#serving/worker/paced-worker.ts";
+import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
+import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { type Nanos, ns } from "#stdx/nanos.ts";
+
+const PAGE_BYTES = 2 ** 24;
+/** Requests start this long after the scheduler. */
+const HEAD_START_NS = 1_000_000;
+
+export interface Arrival {
+  /** Since the first one, in ns. */
+  readonly at: number;
+  readonly modelId: number;
+  readonly sloFactor: number;
+}
+
+export interface ReplayOptions {
+  readonly strategy: string;
+  /** In the order in which clients loaded them. */
+  readonly models: readonly { readonly name: string; readonly copies: number }[];
+  readonly gpus: number;
+  readonly pagesPerGpu: number;
+  /** One way. */
+  readonly networkNs: number;
+}
+
+export interface Replayed {
+  readonly requests: readonly RequestRecord[];
+  /** Of the scheduler, without start-up. */
+  readonly actions: readonly ActionRecord[];
+}
+
+const readCatalogue = (): ProfileCatalogue => {
+  const root = resolve(import.meta.dir, "../../..");
+  const parsed = parseProfiles(
+    readFileSync(join(root, "experiments/profiles/recording.csv"), "utf8"),
+  );
+  if (!parsed.ok) throw new Error(parsed.error.join("\n"));
+  return new ProfileCatalogue(parsed.value);
+};
+
+interface Due {
+  readonly at: number;
+  readonly sequence: number;
+  readonly run: () => void;
+}
+
+class Replay {
+  readonly #options: ReplayOptions;
+  readonly #controller: ControllerMachine;
+  readonly #worker: PacedWorker;
+  readonly #due = new Heap<Due>((a, b) => (a.at !== b.at ? a.at < b.at : a.sequence < b.sequence));
+  readonly requests: RequestRecord[] = [];
+  readonly actions: ActionRecord[] = [];
+  #sequence = 0;
+  #now = 0;
+  #isAdmitting = false;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    const { strategy, gpus, pagesPerGpu } = options;
+    const maxBatchSize = STRATEGIES.get(strategy)?.maxBatchSize as number;
+    this.#controller = createController({
+      ...DEFAULT_OPTIONS,
+      strategy,
+      maxBatchSize,
+      workerCount: 1,
+    });
+    this.#worker = new PacedWorker(
+      {
+        gpuCount: gpus,
+        weightsCacheBytes: pagesPerGpu * PAGE_BYTES,
+        pageSizeBytes: PAGE_BYTES,
+        ioPoolBytes: 0,
+        workspacePoolBytes: 0,
+        hostIoPoolBytes: 0,
+        catalogue: readCatalogue(),
+      },
+      new SimulatedDevice(),
+    );
+  }
+
+  run(arrivals: readonly Arrival[]): Replayed {
+    this.#step({ kind: "worker_up", worker: 0 });
+    for (const [index, { name, copies }] of this.#options.models.entries()) {
+      const request = { kind: "load_model", path: `/zoo/${name}/model`, copies } as const;
+      this.#at(1000 + index, () => this.#request({ ...request, userId: 0, userRequestId: index }));
+    }
+    while (!this.#isAdmitting) this.#runUntil(this.#now + 1_000_000);
+    const start = this.#now + HEAD_START_NS;
+    const before = this.actions.length;
+    for (const [userRequestId, { at, modelId, sloFactor }] of arrivals.entries()) {
+      const input = { sizeBytes: 0 };
+      const request = { kind: "infer", batchSize: 1, modelId, sloFactor, input } as const;
+      this.#at(start + at, () => this.#request({ ...request, userId: 0, userRequestId }));
+    }
+    this.#runUntil(start + (arrivals.at(-1)?.at ?? 0) + 1_000_000_000);
+    return { requests: this.requests, actions: this.actions.slice(before) };
+  }
+
+  #at(at: number, run: () => void): void {
+    this.#due.push({ at, sequence: this.#sequence++, run });
+  }
+
+  /** Runs messages and both sides' timers in order of time; at one instant messages first, then the worker. */
+  #runUntil(until: number): void {
+    for (;;) {
+      const message = this.#due.peek()?.at ?? Infinity;
+      const worker = this.#timeOf(this.#worker.nextTimeout());
+      const controller = this.#timeOf(this.#controller.nextTimeout());
+      const next = Math.min(message, worker, controller);
+      if (next > until) break;
+      this.#now = next;
+      if (message <= next) this.#due.pop()?.run();
+      else if (worker <= next) this.#stepWorker({ kind: "timer" });
+      else this.#step({ kind: "timer" });
+    }
+    this.#now = until;
+  }
+
+  #timeOf(timeout: Nanos | null): number {
+    return timeout === null ? Infinity : Math.max(timeout, this.#now);
+  }
+
+  #request(request: Extract<ControllerEvent, { readonly kind: "request" }>["request"]): void {
+    const messageId = this.#sequence;
+    const arrival = ns(this.#now);
+    this.#step({ kind: "request", connectionId: 0, messageId, arrival, request });
+  }
+
+  #step(event: ControllerEvent): void {
+    for (const effect of this.#controller.step(ns(this.#now), event)) {
+      if (effect.kind === "send_action") this.#send(effect.action);
+      else if (effect.kind === "request_done") this.requests.push(effect.record);
+      else if (effect.kind === "action_done") this.actions.push(effect.record);
+      else if (effect.kind === "fatal") throw new Error(effect.message);
+      else if (effect.kind === "print" && effect.line === " * Admitting inference requests") {
+        this.#isAdmitting = true;
+      }
+    }
+  }
+
+  #send(action: Action): void {
+    const { actionId } = action;
+    this.#at(this.#now, () => this.#step({ kind: "action_sent", worker: 0, actionId }));
+    this.#at(this.#now + this.#options.networkNs, () => {
+      const received = ns(this.#now);
+      this.#stepWorker({ kind: "action", action, received, clockDelta: ns(0) });
+    });
+  }
+
+  #stepWorker(event: Parameters<PacedWorker["step"]>[1]): void {
+    const resultSent = ns(this.#now);
+    for (const effect of this.#worker.step(resultSent, event)) {
+      if (effect.kind !== "send_result") continue;
+      const result = { ...effect.result, resultSent };
+      this.#at(this.#now + this.#options.networkNs, () =>
+        this.#step({ kind: "result", worker: 0, received: ns(this.#now), result }),
+      );
+    }
+  }
+}
+
+/** Starts a controller and a worker, plays the arrivals and waits a second for what is left. */
+export const replay = (options: ReplayOptions, arrivals: readonly Arrival[]): Replayed =>
+  new Replay(options).run(arrivals);
