@@ -13,6 +13,8 @@ import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 
 const PAGE_BYTES = 2 ** 24;
+/** Between a response and the request that follows it in a closed loop. */
+const CLIENT_NS = 100_000;
 /** Requests start this long after the scheduler. */
 const HEAD_START_NS = 1_000_000;
 
@@ -31,6 +33,8 @@ export interface ReplayOptions {
   readonly pagesPerGpu: number;
   /** One way. */
   readonly networkNs: number;
+  /** A closed loop: every response is followed by another request to its model, until this long after the first. */
+  readonly repeatForNs?: number;
 }
 
 export interface Replayed {
@@ -64,6 +68,7 @@ class Replay {
   #sequence = 0;
   #now = 0;
   #isAdmitting = false;
+  #repeatUntil = 0;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -103,7 +108,8 @@ class Replay {
       const request = { kind: "infer", batchSize: 1, modelId, sloFactor, input } as const;
       this.#at(start + at, () => this.#request({ ...request, userId: 0, userRequestId }));
     }
-    this.#runUntil(start + (arrivals.at(-1)?.at ?? 0) + 1_000_000_000);
+    this.#repeatUntil = start + (this.#options.repeatForNs ?? 0);
+    this.#runUntil(Math.max(start + (arrivals.at(-1)?.at ?? 0), this.#repeatUntil) + 1_000_000_000);
     return { requests: this.requests, actions: this.actions.slice(before) };
   }
 
@@ -140,13 +146,29 @@ class Replay {
   #step(event: ControllerEvent): void {
     for (const effect of this.#controller.step(ns(this.#now), event)) {
       if (effect.kind === "send_action") this.#send(effect.action);
-      else if (effect.kind === "request_done") this.requests.push(effect.record);
+      else if (effect.kind === "request_done") this.#onDone(effect.record);
       else if (effect.kind === "action_done") this.actions.push(effect.record);
       else if (effect.kind === "fatal") throw new Error(effect.message);
       else if (effect.kind === "print" && effect.line === " * Admitting inference requests") {
         this.#isAdmitting = true;
       }
     }
+  }
+
+  #onDone(record: RequestRecord): void {
+    this.requests.push(record);
+    const at = this.#now + CLIENT_NS;
+    if (at >= this.#repeatUntil) return;
+    const { modelId, sloFactor, userRequestId } = record;
+    const again = {
+      kind: "infer",
+      batchSize: 1,
+      modelId,
+      sloFactor,
+      userId: 0,
+      userRequestId,
+    } as const;
+    this.#at(at, () => this.#request({ ...again, input: { sizeBytes: 0 } }));
   }
 
   #send(action: Action): void {
