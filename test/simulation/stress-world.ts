@@ -146,13 +146,13 @@ export class StressWorld {
   #nextMessage = 0;
   #controllerWakeUp = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, strategy: string) {
     const drawn = draw(seed);
     this.drawn = drawn;
     this.#rng = Rng.of(seed, "world");
     this.controller = new Controller({
       ...DEFAULT_OPTIONS,
-      strategy: "INFER5",
+      strategy,
       ...drawn.options,
       workerCount: drawn.workers,
     });

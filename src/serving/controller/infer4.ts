@@ -19,6 +19,8 @@ interface Lane {
   /** May hold void candidates, and the same one twice after its model was evicted and loaded again. */
   readonly candidates: Heap<Candidate>;
   loadNotBefore: Nanos;
+  /** Version of demand at which what the GPU should load had no room there; null while it has not been refused. */
+  fullAt: number | null;
 }
 
 const isMoreUrgent = (a: Candidate, b: Candidate): boolean => {
@@ -44,6 +46,7 @@ class Infer4 implements Strategy {
       gpu,
       candidates: new Heap(isMoreUrgent),
       loadNotBefore: ZERO_NS,
+      fullAt: null,
     }));
     this.#loader = new WeightsLoader(cluster);
     this.#demand = new ExpiringDemand(this.#loader.tracker);
@@ -76,23 +79,17 @@ class Infer4 implements Strategy {
   }
 
   onLoadEnded(now: Nanos, gpu: Gpu, model: Model): void {
-    this.#demand.expire(now);
-    if (!this.#loader.loadEnded(gpu, model)) {
-      this.#loader.tracker.lost(model.index, gpu.index);
-      return;
-    }
-    this.#loader.tracker.arrived(model.index, gpu.index);
-    enter(this.#lanes[gpu.index] as Lane, this.#queueOf(model).candidates());
+    const isLoaded = gpu.isLoaded(model.index);
+    this.#demand.loadEnded(now, { model: model.index, gpu: gpu.index }, isLoaded);
+    if (isLoaded) enter(this.#lanes[gpu.index] as Lane, this.#queueOf(model).candidates());
   }
 
   onWeightsLost(now: Nanos, gpu: Gpu, model: Model): void {
-    this.#demand.expire(now);
-    this.#loader.weightsLost(gpu, model);
+    this.#demand.weightsLost(now, { model: model.index, gpu: gpu.index });
   }
 
   onGpuGone(now: Nanos, gpu: Gpu): void {
-    this.#demand.expire(now);
-    this.#loader.tracker.removeGpu(gpu.index);
+    this.#demand.gpuGone(now, gpu.index);
   }
 
   schedule(now: Nanos): void {
@@ -159,19 +156,29 @@ class Infer4 implements Strategy {
   #scheduleLoad(now: Nanos, lane: Lane): boolean {
     const { gpu } = lane;
     if (now < lane.loadNotBefore || gpu.loads.outstandingCount >= LOADS_PER_GPU) return false;
-    if (!this.#loader.canLoad(now, gpu)) return false;
+    // Without a change another attempt would come to the same end.
+    if (this.#isFull(lane) || !this.#loader.canLoad(now, gpu)) return false;
     lane.loadNotBefore = addNs(now, LOAD_SPACING);
-    return this.#loader.load(now, gpu);
+    const hasLoaded = this.#loader.load(now, gpu);
+    if (hasLoaded) this.#demand.loadStarted();
+    else lane.fullAt = this.#demand.version;
+    return hasLoaded;
   }
 
-  #nextLoad({ gpu, loadNotBefore }: Lane): Nanos | null {
+  #isFull({ fullAt }: Lane): boolean {
+    return fullAt === this.#demand.version;
+  }
+
+  #nextLoad(lane: Lane): Nanos | null {
+    const { gpu, loadNotBefore } = lane;
     if (gpu.loads.outstandingCount >= LOADS_PER_GPU) return null;
     const next = this.#loader.nextLoad(gpu);
     if (next === null) return null;
-    if (!this.#loader.isFull(gpu)) return maxNs(next, loadNotBefore);
-    // Time alone helps only by letting the demand for what does not fit expire.
+    const soonest = maxNs(next, loadNotBefore);
+    if (!this.#isFull(lane)) return soonest;
+    // Of what time alone changes only the expiry of demand matters.
     const expiry = this.#demand.nextExpiry();
-    return expiry === null ? null : maxNs(expiry, maxNs(next, loadNotBefore));
+    return expiry === null ? null : maxNs(expiry, soonest);
   }
 }
 

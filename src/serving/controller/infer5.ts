@@ -42,6 +42,8 @@ class Infer5 implements Strategy {
   readonly #demand: DemandAccumulator;
   readonly #inferTurns: Turns;
   readonly #loadTurns: Turns;
+  /** GPUs whose best candidate does not fit until a load there ends. */
+  readonly #full: Uint8Array;
 
   constructor(cluster: Cluster) {
     const { models, gpus } = cluster;
@@ -56,6 +58,7 @@ class Infer5 implements Strategy {
     this.#demand = new DemandAccumulator(this.#loader.tracker, models.length);
     this.#inferTurns = new Turns(gpus.length);
     this.#loadTurns = new Turns(gpus.length);
+    this.#full = new Uint8Array(gpus.length);
   }
 
   onAdmitted(_now: Nanos, request: Request): void {
@@ -81,13 +84,15 @@ class Infer5 implements Strategy {
   }
 
   onLoadEnded(_now: Nanos, gpu: Gpu, model: Model): void {
-    const ok = this.#loader.loadEnded(gpu, model);
+    this.#full[gpu.index] = 0;
+    const ok = gpu.isLoaded(model.index);
     this.#demand.loadEnded(model.index, { gpu: gpu.index, ok });
     if (ok) this.#activate(this.#lanes[gpu.index] as Lane, model);
   }
 
   onWeightsLost(_now: Nanos, gpu: Gpu, model: Model): void {
-    this.#loader.weightsLost(gpu, model);
+    this.#full[gpu.index] = 0;
+    this.#loader.tracker.lost(model.index, gpu.index);
   }
 
   onGpuGone(_now: Nanos, gpu: Gpu): void {
@@ -98,11 +103,7 @@ class Infer5 implements Strategy {
     // One action per GPU and turn, until a whole round issued nothing.
     this.#inferTurns.run((index) => this.#scheduleInfer(now, this.#lanes[index] as Lane));
     this.#demand.drain();
-    this.#loadTurns.run((index) => {
-      const { gpu } = this.#lanes[index] as Lane;
-      const isDue = !this.#loader.isFull(gpu) && this.#loader.canLoad(now, gpu);
-      return isDue && this.#loader.load(now, gpu);
-    });
+    this.#loadTurns.run((index) => this.#scheduleLoad(now, this.#lanes[index] as Lane));
   }
 
   nextTimeout(): Nanos | null {
@@ -111,7 +112,7 @@ class Infer5 implements Strategy {
     for (const { gpu, candidates } of this.#lanes) {
       if (!gpu.alive) continue;
       if (candidates.size > 0) next = earliestNs(next, gpu.exec.eligibleAt(scheduleAhead));
-      if (!this.#loader.isFull(gpu)) next = earliestNs(next, this.#loader.nextLoad(gpu));
+      if (this.#full[gpu.index] === 0) next = earliestNs(next, this.#loader.nextLoad(gpu));
     }
     return next;
   }
@@ -166,6 +167,14 @@ class Infer5 implements Strategy {
       this.#enter(lane, model, Number.POSITIVE_INFINITY);
       return true;
     }
+  }
+
+  /** Starts at most one load; true when it did. */
+  #scheduleLoad(now: Nanos, { gpu }: Lane): boolean {
+    if (this.#full[gpu.index] === 1 || !this.#loader.canLoad(now, gpu)) return false;
+    const hasLoaded = this.#loader.load(now, gpu);
+    if (!hasLoaded) this.#full[gpu.index] = 1;
+    return hasLoaded;
   }
 }
 

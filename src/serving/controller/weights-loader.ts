@@ -2,7 +2,6 @@
 import type { Cluster } from "#serving/controller/cluster.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
 import { LoadTracker } from "#serving/controller/load-tracker.ts";
-import type { Model } from "#serving/controller/model.ts";
 import type { Request } from "#serving/controller/request-book.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
@@ -10,12 +9,10 @@ export class WeightsLoader {
   /** Whoever counts demand reports it here. */
   readonly tracker: LoadTracker;
   readonly #cluster: Cluster;
-  readonly #full: Uint8Array;
 
   constructor(cluster: Cluster) {
     const { models, gpus, options } = cluster;
     this.#cluster = cluster;
-    this.#full = new Uint8Array(gpus.length);
     this.tracker = new LoadTracker({
       models: models.length,
       gpus: gpus.length,
@@ -33,22 +30,6 @@ export class WeightsLoader {
     const size = model.exec.estimate(1);
     demand.exec = this.tracker.demandOf(size, times.execSlo);
     demand.load = this.tracker.demandOf(size, times.weightsSlo);
-  }
-
-  /** Takes note of a LoadWeights that ended, for the strategy to tell the tracker; true when the weights are there. */
-  loadEnded(gpu: Gpu, model: Model): boolean {
-    this.#full[gpu.index] = 0;
-    return gpu.isLoaded(model.index);
-  }
-
-  weightsLost(gpu: Gpu, model: Model): void {
-    this.#full[gpu.index] = 0;
-    this.tracker.lost(model.index, gpu.index);
-  }
-
-  /** What the GPU was to load last did not fit beside what is being loaded there, and none of that has ended since. */
-  isFull(gpu: Gpu): boolean {
-    return this.#full[gpu.index] === 1;
   }
 
   /** Whether a load could start soon enough and there is something to load. */
@@ -76,7 +57,6 @@ export class WeightsLoader {
       if (victim === undefined) {
         // Everything here is still being loaded; the next load to end makes room.
         this.tracker.lost(model.index, gpu.index);
-        this.#full[gpu.index] = 1;
         return false;
       }
       this.#cluster.evict(now, gpu, victim);

@@ -1,10 +1,9 @@
 /** Which batches INFER4 makes of a model's queue; every time in ms, batches of 1, 2, 4, 8 take 2, 3, 5, 9 ms. */
 import { describe, expect, test } from "bun:test";
 import { type Candidate, CandidateQueue } from "#serving/controller/candidate-queue.ts";
-import { ExecEstimator } from "#serving/controller/exec-estimator.ts";
-import { Model } from "#serving/controller/model.ts";
-import { Request } from "#serving/controller/request-book.ts";
+import type { Request } from "#serving/controller/request-book.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
+import { makeModel, makeRequest } from "./requests.ts";
 
 const ms = (value: number): Nanos => ns(Math.round(value * 1e6));
 
@@ -15,40 +14,12 @@ const PROFILE = [
   { batchSize: 8, execNs: ms(9) },
 ];
 
-const makeModel = (): Model =>
-  new Model(
-    {
-      modelId: 0,
-      path: "/zoo/m/model",
-      inputBytes: 1,
-      outputBytes: 1,
-      batchSizes: [1, 2, 4, 8],
-      weightsBytes: 1,
-      weightsPages: 1,
-      weightsLoadNs: ms(8),
-      execNs: PROFILE.map(({ execNs }) => execNs),
-    },
-    { index: 0, workerCount: 1 },
-    new ExecEstimator(PROFILE),
-  );
-
 /** A queue with one request per deadline; the candidates of each by batch size. */
 const queueOf = (deadlines: readonly number[]) => {
-  const model = makeModel();
+  const model = makeModel(PROFILE);
   const queue = new CandidateQueue(model);
   const requests = deadlines.map((deadline, requestId) => {
-    const times = { slo: ms(100), execSlo: ms(deadline), weightsSlo: ms(25) };
-    const request = {
-      kind: "infer",
-      modelId: 0,
-      batchSize: 1,
-      sloFactor: 0,
-      userId: 0,
-      userRequestId: requestId,
-      input: { sizeBytes: 0 },
-    } as const;
-    const place = { requestId, connectionId: 0, messageId: requestId, arrival: ns(0) };
-    return new Request({ ...place, request }, model, times);
+    return makeRequest(model, requestId, { slo: ms(100), execSlo: ms(deadline) });
   });
   const candidates = requests.map((request) => queue.push(request));
   const candidate = (request: number, batchSize: number): Candidate =>

@@ -55,3 +55,28 @@ test("a time-out takes both off, after what expired before it", () => {
   expect(tracker.inspect(0)).toMatchObject({ outstandingExec: 0, outstandingLoad: 0 });
   expect(tracker.hasCandidate(0)).toBe(false);
 });
+
+test("the version grows with what may change what is loaded, and not otherwise", () => {
+  const { tracker, demand } = make();
+  const versions: number[] = [demand.version];
+  const asked = { exec: 10, load: 100 };
+  const changes = [
+    () => demand.added(ns(0), 0, { demand: asked, within: ns(20) }),
+    () => demand.loadStarted(),
+    () => demand.loadEnded(ns(1), place, true),
+    () => demand.executing(ns(2), place, [asked]),
+    () => demand.completed(ns(3), place, [asked]),
+    () => demand.expire(ns(21)),
+    () => demand.weightsLost(ns(22), place),
+    () => demand.cancelled(ns(23), 0, asked),
+    () => demand.gpuGone(ns(24), 0),
+  ];
+  tracker.loadModel(0);
+  for (const change of changes) {
+    change();
+    versions.push(demand.version);
+  }
+  expect(new Set(versions).size).toBe(changes.length + 1);
+  demand.expire(ns(30));
+  expect(demand.version).toBe(versions.at(-1) as number);
+});
