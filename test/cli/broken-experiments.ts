@@ -328,7 +328,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         'system.scheduler = "INFER"',
         '"INFER" is no known scheduler',
-        'write "INFER5"; scheduler: one of "INFER5"',
+        'write "INFER4"; scheduler: one of "INFER4", "INFER5"',
       ],
     ],
   },
