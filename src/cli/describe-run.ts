@@ -1,10 +1,11 @@
 /** Puts a planned run into named facts for the report, without reading any input again. */
-import type { PlannedRun, System, Workload } from "#experiment/resolved.ts";
+import type { Load, PlannedRun, System, Workload } from "#experiment/resolved.ts";
 import { writtenValue } from "#report/format.ts";
 import type { Fact, SweptValue } from "#report/model.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { formatDuration, parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import type { Manifest } from "#telemetry/results.ts";
+import { arrivalsText, isExact } from "#workload/load-text.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -90,26 +91,25 @@ const traceFacts = (
   ];
 };
 
+const loadText = (load: Load): string => {
+  if (load.arrivals !== "closed-loop") return `open loop: ${arrivalsText(load)} in all`;
+  const pause = load.thinkTimeNs === 0 ? "at once" : `after ${span(load.thinkTimeNs)}`;
+  const outstanding = `${plural(load.concurrency, "request")} outstanding per instance`;
+  return `closed loop: ${outstanding}, each followed ${pause} by the next`;
+};
+
 const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly Fact[] => {
-  switch (workload.arrivals) {
-    case "poisson":
-    case "constant": {
-      const rate = `${workload.arrivals} arrivals at ${workload.ratePerS}/s in all`;
-      return [{ name: "Arrivals", value: `open loop: ${rate}, spread evenly over the instances` }];
-    }
-    case "closed-loop": {
-      const pause = workload.thinkTimeNs === 0 ? "at once" : `after ${span(workload.thinkTimeNs)}`;
-      const outstanding = `${plural(workload.concurrency, "request")} outstanding per instance`;
-      return [
-        {
-          name: "Arrivals",
-          value: `closed loop: ${outstanding}, each followed ${pause} by the next`,
-        },
-      ];
-    }
-    case "azure-functions-2019":
-      return traceFacts(workload, manifest);
+  if (workload.arrivals === "azure-functions-2019") return traceFacts(workload, manifest);
+  if (workload.arrivals === "mix") {
+    const parts = workload.parts.map(({ name, models, load }) => ({
+      name: `Class ${name}`,
+      value: `${loadText(load)}, over the instances of ${models === null ? "all models" : models.join(", ")}`,
+    }));
+    const value = `a mix of ${plural(parts.length, "load")}, each with its own seed`;
+    return [{ name: "Arrivals", value }, ...parts];
   }
+  const spread = workload.arrivals === "closed-loop" ? "" : ", spread evenly over the instances";
+  return [{ name: "Arrivals", value: `${loadText(workload)}${spread}` }];
 };
 
 /** The workload as the plan has it; a trace is named with the checksum that the manifest noted. */
@@ -146,6 +146,8 @@ export const sweptValue = (swept: {
 }): SweptValue => ({ ...swept, position: positionOf(swept.value) });
 
 /** Whether the number of requests that the arrival process announces is exact or a mean. */
-export const isExpectedExact = (workload: Workload): boolean =>
-  workload.arrivals === "constant" ||
-  (workload.arrivals === "azure-functions-2019" && workload.placement === "even");
+export const isExpectedExact = (workload: Workload): boolean => {
+  if (workload.arrivals === "azure-functions-2019") return workload.placement === "even";
+  if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isExact(load));
+  return isExact(workload);
+};

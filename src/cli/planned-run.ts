@@ -13,15 +13,73 @@ const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && Numb
 const isPositive = (value: unknown): boolean =>
   typeof value === "number" && Number.isFinite(value) && value > 0;
 
-/** Keys of a workload that each kind of arrivals needs beside the common ones. */
-const ARRIVAL_KEYS: Readonly<
-  Record<string, Readonly<Record<string, (value: unknown) => boolean>>>
-> = {
-  poisson: { ratePerS: isPositive },
-  constant: { ratePerS: isPositive },
+type Rule = (value: unknown) => boolean;
+
+const isRate: Rule = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+const isAbsentOr =
+  (rule: Rule): Rule =>
+  (value) =>
+    value === undefined || rule(value);
+const hasAll =
+  (rules: Readonly<Record<string, Rule>>): Rule =>
+  (value) =>
+    isObject(value) && Object.entries(rules).every(([key, isRight]) => isRight(value[key]));
+const isListOf =
+  (rule: Rule): Rule =>
+  (value) =>
+    Array.isArray(value) && value.length > 0 && value.every(rule);
+
+const SHAPES: Readonly<Record<string, Rule>> = {
+  ramp: hasAll({ toPerS: isRate, startNs: isWhole, overNs: isPositive }),
+  steps: hasAll({ steps: isListOf(hasAll({ atNs: isWhole, ratePerS: isRate })) }),
+  bursts: hasAll({ peakPerS: isRate, everyNs: isPositive, lengthNs: isPositive, firstNs: isWhole }),
+  sine: hasAll({ amplitude: isPositive, periodNs: isPositive, phase: isRate }),
+};
+
+const isShape: Rule = (value) =>
+  isObject(value) && (SHAPES[String(value["kind"])]?.(value) ?? false);
+
+const OPEN_LOOP = {
+  ratePerS: isPositive,
+  shape: isAbsentOr(isShape),
+  users: isAbsentOr(isPositive),
+};
+const RENEWAL = { ...OPEN_LOOP, cv: isPositive };
+
+/** Keys that a load of each kind needs, whether it is a workload or a part of one. */
+const LOAD_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  poisson: OPEN_LOOP,
+  constant: OPEN_LOOP,
+  gamma: RENEWAL,
+  weibull: RENEWAL,
+  "markov-modulated": {
+    states: isListOf(hasAll({ ratePerS: isRate, meanNs: isPositive })),
+    users: isAbsentOr(isPositive),
+  },
   "closed-loop": { concurrency: (value) => isWhole(value) && value !== 0, thinkTimeNs: isWhole },
+};
+
+const isLoad: Rule = (value) => {
+  const keys = isObject(value) ? LOAD_KEYS[String(value["arrivals"])] : undefined;
+  return keys !== undefined && hasAll(keys)(value);
+};
+
+const isText: Rule = (value) => typeof value === "string";
+
+/** Keys of a workload that each kind of arrivals needs beside the common ones. */
+const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  ...LOAD_KEYS,
+  mix: {
+    parts: isListOf(
+      hasAll({
+        name: isText,
+        models: (value) => value === null || isListOf(isText)(value),
+        load: isLoad,
+      }),
+    ),
+  },
   "azure-functions-2019": {
-    trace: (value) => typeof value === "string",
+    trace: isText,
     startMinute: (value) => value === null || isWhole(value),
     loadFactor: isPositive,
     timeCompression: isPositive,

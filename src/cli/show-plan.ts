@@ -3,18 +3,13 @@ import { join } from "node:path";
 import { shownPath } from "#cli/import-experiment.ts";
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
-import {
-  expectedRequests,
-  expectedRunNs,
-  expectedTotalNs,
-  RUN_ALLOWANCE_NS,
-  sendingNs,
-} from "#experiment/plan.ts";
+import { expectedRunNs, expectedTotalNs, RUN_ALLOWANCE_NS } from "#experiment/plan.ts";
 import { countOf } from "#experiment/problem.ts";
 import type { Check, PlannedRun } from "#experiment/resolved.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import { describeWorkload, summariseTrace } from "#workload/describe.ts";
+import type { AzureTrace } from "#workload/azure-trace.ts";
+import { describeWorkload, expectedRequests } from "#workload/describe-workload.ts";
 
 export interface ShowPlanOptions {
   /** Where the runs would be: "local". */
@@ -30,13 +25,19 @@ const BYTES_PER_REQUEST = 500;
 /** Journal, manifest, process logs, report and charts. */
 const BYTES_PER_RUN = 300_000;
 
-/** Requests from the first to the last send of a run, as far as they are known in advance. */
-const requestsOf = (run: PlannedRun, { traces }: LoadedExperiment): number | null => {
-  const { workload, seed } = run;
-  if (workload.arrivals !== "azure-functions-2019") return expectedRequests(run, sendingNs(run));
-  const trace = traces.get(workload.trace);
-  return trace === undefined ? null : Math.round(summariseTrace(workload, trace, seed).requests);
+/** What a run's workload is described with: its seed and models, and the trace that it replays. */
+const workloadInputs = (
+  { workload, seed, system }: PlannedRun,
+  { traces }: LoadedExperiment,
+): { seed: number; models: PlannedRun["system"]["models"]; trace?: AzureTrace } => {
+  const trace =
+    workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
+  return { seed, models: system.models, ...(trace === undefined ? {} : { trace }) };
 };
+
+/** Requests from the first to the last send of a run, as far as they are known in advance. */
+const requestsOf = (run: PlannedRun, loaded: LoadedExperiment): number | null =>
+  expectedRequests(run.workload, workloadInputs(run, loaded));
 
 const showCount = (value: number): string => value.toLocaleString("en-US");
 
@@ -190,15 +191,8 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
   return lines.join("\n");
 };
 
-const workloadLines = (run: PlannedRun, { traces }: LoadedExperiment): readonly string[] => {
-  const { workload, system, seed } = run;
-  const instances = system.models.reduce((sum, model) => sum + model.instances, 0);
-  const trace =
-    workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
-  const { warmUpNs, durationNs, coolDownNs } = workload;
+const workloadLines = (run: PlannedRun, loaded: LoadedExperiment): readonly string[] => {
+  const { warmUpNs, durationNs, coolDownNs } = run.workload;
   const times = `Warm-up ${formatDuration(warmUpNs)}, measurement ${formatDuration(durationNs)}, cool-down ${formatDuration(coolDownNs)}.`;
-  return [
-    times,
-    ...describeWorkload(workload, { seed, instances, ...(trace === undefined ? {} : { trace }) }),
-  ];
+  return [times, ...describeWorkload(run.workload, workloadInputs(run, loaded))];
 };

@@ -3,7 +3,8 @@ import type { z } from "zod";
 import { showPath } from "#experiment/plain-data.ts";
 import { nearest, showValue, suggest } from "#experiment/problem.ts";
 import type { Problem } from "#experiment/resolved.ts";
-import { arrivalsWith, OTHER_PATHS, ROOT_KEYS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import { OTHER_PATHS, ROOT_KEYS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import { type KeyGroup, workloadGroup } from "#experiment/workload-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -30,29 +31,40 @@ const knownKeys = (root: unknown, path: readonly PropertyKey[]): readonly string
   if (path[0] === "checks" && path.length === 2) return ["metric", "atLeast", "atMost", "when"];
   if (path[0] === "report") return path.length === 1 ? ["headline"] : ["metric", "against"];
   const section = String(path[0]);
+  if (section === "workload") return groupAt(root, path)?.keys ?? [];
   const keys = [...SWEEPABLE_PATHS.keys()]
     .filter((each) => each.startsWith(`${section}.`))
     .map((each) => each.slice(section.length + 1));
-  if (section === "system") return [...keys, "models"];
-  const arrivals = at(root, ["workload", "arrivals"]);
-  if (section !== "workload") return keys;
-  const own = keys.filter((each) => arrivalsWith(each).some((name) => name === arrivals));
-  return own.length === 0 ? keys : own;
+  return section === "system" ? [...keys, "models"] : keys;
 };
 
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(" and ");
+/** The group of keys of a workload that lies at this path, if one does. */
+const groupAt = (root: unknown, path: readonly PropertyKey[]): KeyGroup | null =>
+  path[0] === "workload" ? workloadGroup(path.slice(1), at(root, path)) : null;
+
+/** Names in quotes: "a", "b" and "c". */
+export const quoted = (names: readonly string[], last = "and"): string => {
+  const shown = names.map((name) => `"${name}"`);
+  const final = shown.pop() ?? "";
+  return shown.length === 0 ? final : `${shown.join(", ")} ${last} ${final}`;
+};
+
+const orOf = (names: readonly string[]): string => quoted(names, "or");
 
 /** Why a key is not known here and where it belongs, if anywhere. */
 const unknownKey = (root: unknown, parent: readonly PropertyKey[], name: string): Problem => {
   const path = [...parent, name];
   const shown = { path: showPath(path), value: showValue(at(root, path)) };
-  const arrivals = at(root, ["workload", "arrivals"]);
-  if (parent.length === 1 && parent[0] === "workload" && arrivalsWith(name).length > 0) {
-    const owners = quoted(arrivalsWith(name));
+  const group = groupAt(root, parent);
+  const owners = group?.ownersOf(name) ?? [];
+  if (group !== null && owners.length > 0) {
+    const { decidedBy } = group;
+    const shownOwners = quoted(owners);
+    const decider = showPath([...parent, decidedBy]);
     return {
       ...shown,
-      message: `"${name}" belongs to arrivals ${owners}, not to ${showValue(arrivals)}`,
-      remedy: `remove it, or set workload.arrivals to ${owners.replaceAll(" and ", " or ")}`,
+      message: `"${name}" belongs to ${decidedBy} ${shownOwners}, not to ${showValue(at(root, [...parent, decidedBy]))}`,
+      remedy: `remove it, or set ${decider} to ${orOf(owners)}`,
     };
   }
   const known = knownKeys(root, parent);
@@ -88,13 +100,23 @@ const ofType = (
   };
 };
 
+/** Lists that hold no swept values. */
+const LISTS: Readonly<Record<string, string>> = {
+  steps: "[{ at: seconds(5), rate: perSecond(200) }]",
+  states: "[{ rate: perSecond(100), mean: seconds(5) }, { rate: perSecond(500), mean: ms(500) }]",
+  models: '["resnet50_v2"], or leave it out for all models',
+};
+
 const remedyOf = (due: string, path: readonly PropertyKey[], known: readonly string[]): string => {
-  if (due === "a list") return "a list of values, such as [ms(25), ms(50)]";
+  if (due === "a list")
+    return LISTS[String(path.at(-1))] ?? "a list of values, such as [ms(25), ms(50)]";
   if (path[0] === "sweep") return '{ "system.slo": [ms(25), ms(50)] }';
   if (path[0] === "system" && path[1] === "models")
     return "{ resnet50_v2: 4 }: model name to number of instances";
   if (path[0] === "checks" && path.length === 1)
     return '{ "name": { metric: "goodput", atLeast: perSecond(100) } }';
+  if (path[0] === "workload" && path.at(-1) === "parts")
+    return '{ interactive: { arrivals: "poisson", rate: perSecond(100) } }';
   if (path.at(-1) === "when") return '{ "system.slo": ms(25) }';
   return `an object with keys of: ${known.join(", ")}`;
 };

@@ -71,11 +71,77 @@ interface WorkloadCommon {
   readonly inputs?: boolean;
 }
 
+/** From `rate` at `start` in a straight line to `to`, which is reached `over` later and then kept. */
+export interface RampSpec {
+  readonly kind: "ramp";
+  /** Rate at the end of the ramp; 0/s ends the load. */
+  readonly to: Rate;
+  /** When the ramp begins, counted from the start of the warm-up (default 0 s). */
+  readonly start?: Duration;
+  /** How long it takes. */
+  readonly over: Duration;
+}
+
+/** `rate` until the first step, then the rate of each step from its instant on. */
+export interface StepsSpec {
+  readonly kind: "steps";
+  /** In rising order of `at`, which counts from the start of the warm-up; 0/s is a pause. */
+  readonly steps: readonly { readonly at: Duration; readonly rate: Rate }[];
+}
+
+/** `rate`, but `peak` for `length` again and again. */
+export interface BurstsSpec {
+  readonly kind: "bursts";
+  /** Rate during a burst; it may be below `rate`, and 0/s makes pauses. */
+  readonly peak: Rate;
+  /** From the start of one burst to the start of the next. */
+  readonly every: Duration;
+  /** Length of a burst, below `every`. */
+  readonly length: Duration;
+  /** Start of the first burst, counted from the start of the warm-up (default: `every`). */
+  readonly first?: Duration;
+}
+
+/** `rate` × (1 + `amplitude` × sin 2π(t / `period` + `phase`)), t counted from the start of the warm-up. */
+export interface SineSpec {
+  readonly kind: "sine";
+  /** Swing as a share of `rate`, above 0 and at most 1. */
+  readonly amplitude: number;
+  readonly period: Duration;
+  /** Part of a period by which the wave is ahead, from 0 to 1; 0.75 begins at the trough (default 0). */
+  readonly phase?: number;
+}
+
+/** How the rate changes over the run. */
+export type RateShapeSpec = RampSpec | StepsSpec | BurstsSpec | SineSpec;
+
 /** Open loop: arrivals independent of responses, spread evenly over all model instances. */
 export interface OpenLoopSpec extends WorkloadCommon {
   readonly arrivals: "poisson" | "constant";
   /** Requests per time, over all model instances together. */
   readonly rate: Rate;
+  /** Changes the rate over the run (default: it stays as it is). */
+  readonly shape?: RateShapeSpec;
+  /** Users among whom requests are drawn uniformly (default 1). */
+  readonly users?: number;
+}
+
+/** Open loop whose gaps are independent and follow a Gamma or Weibull law of the given variation. */
+export interface RenewalSpec extends WorkloadCommon {
+  readonly arrivals: "gamma" | "weibull";
+  readonly rate: Rate;
+  /** Coefficient of variation of the gaps: standard deviation ÷ mean; 1 is Poisson, more is burstier. */
+  readonly cv: number;
+  readonly shape?: RateShapeSpec;
+  readonly users?: number;
+}
+
+/** Open loop: a Poisson process whose rate goes through states in turn, each held for an exponential time. */
+export interface MarkovModulatedSpec extends WorkloadCommon {
+  readonly arrivals: "markov-modulated";
+  /** In the order in which they follow one another, again and again; `mean` is how long a state lasts on average. */
+  readonly states: readonly { readonly rate: Rate; readonly mean: Duration }[];
+  readonly users?: number;
 }
 
 /** Closed loop: each model instance has `concurrency` requests outstanding at any time. */
@@ -102,7 +168,29 @@ export interface AzureFunctions2019Spec extends WorkloadCommon {
   readonly placement?: "even" | "poisson";
 }
 
-export type WorkloadSpec = OpenLoopSpec | ClosedLoopSpec | AzureFunctions2019Spec;
+/** A workload as one part of a mix: its own arrivals, and the models that it asks for (default: all). */
+type PartOf<Spec> = Omit<Spec, keyof WorkloadCommon> & { readonly models?: readonly string[] };
+
+export type MixPartSpec =
+  | PartOf<OpenLoopSpec>
+  | PartOf<RenewalSpec>
+  | PartOf<MarkovModulatedSpec>
+  | PartOf<ClosedLoopSpec>;
+
+/** Several loads at once, each with its own arrivals, models, users and seed. */
+export interface MixSpec extends WorkloadCommon {
+  readonly arrivals: "mix";
+  /** Class name, as the log has it, to the load of that class. */
+  readonly parts: Readonly<Record<string, MixPartSpec>>;
+}
+
+export type WorkloadSpec =
+  | OpenLoopSpec
+  | RenewalSpec
+  | MarkovModulatedSpec
+  | ClosedLoopSpec
+  | AzureFunctions2019Spec
+  | MixSpec;
 
 /** What a swept key may hold. */
 export type Scalar = string | number | boolean;
@@ -112,16 +200,24 @@ type Lists<Section, Prefix extends string> = {
   readonly [Key in keyof Section & string as `${Prefix}.${Key}`]?: readonly Section[Key][];
 };
 
-type OwnKeys<Spec> = Omit<Required<Spec>, "arrivals">;
+/** Keys that hold one value each. */
+type OwnKeys<Spec> = Omit<Required<Spec>, "arrivals" | "kind" | "shape" | "steps" | "states">;
 type WorkloadKeys = OwnKeys<OpenLoopSpec> &
+  OwnKeys<RenewalSpec> &
   OwnKeys<ClosedLoopSpec> &
   OwnKeys<AzureFunctions2019Spec> & { readonly arrivals: WorkloadSpec["arrivals"] };
+type ShapeKeys = OwnKeys<RampSpec> &
+  OwnKeys<BurstsSpec> &
+  OwnKeys<SineSpec> & { readonly kind: RateShapeSpec["kind"] };
 
 /** Path of a key to the values it takes: `{ "system.slo": [ms(25), ms(50)] }`. */
 export type Sweep = Lists<Omit<Required<SystemSpec>, "models">, "system"> &
   Lists<WorkloadKeys, "workload"> &
+  Lists<ShapeKeys, "workload.shape"> &
   Lists<Required<LimitsSpec>, "limits"> & {
     readonly [path: `system.models.${string}`]: readonly number[];
+  } & {
+    readonly [path: `workload.parts.${string}`]: readonly Scalar[];
   };
 
 /** A path that a sweep may name. */

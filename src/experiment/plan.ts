@@ -1,4 +1,4 @@
-/** Unrolls an experiment into its runs: grid and repetitions in order, names, seeds, defaults, expected times and counts. */
+/** Unrolls an experiment into its runs: grid and repetitions in order, names, seeds, defaults, expected times. */
 import type { Plan, PlannedRun, Point, Problem, RunSpec } from "#experiment/resolved.ts";
 import { runName } from "#experiment/run-name.ts";
 import { parseSections } from "#experiment/run-spec.ts";
@@ -24,12 +24,6 @@ export const expectedRunNs = (run: RunSpec): Nanos => ns(sendingNs(run) + RUN_AL
 /** How long all runs are announced to take, one after the other. */
 export const expectedTotalNs = (runs: readonly RunSpec[]): Nanos =>
   ns(runs.reduce((total, run) => total + expectedRunNs(run), 0));
-
-/** Mean requests offered in `span` of an open loop; null where the load depends on responses or on a trace. */
-export const expectedRequests = ({ workload }: RunSpec, span: Nanos): number | null =>
-  workload.arrivals === "poisson" || workload.arrivals === "constant"
-    ? Math.round((workload.ratePerS * span) / SECOND)
-    : null;
 
 const runSpecAt = ({ spec, schemas }: ValidExperiment, point: Point): RunSpec => {
   const { runSpec } = parseSections(withPoint(spec, point), schemas);

@@ -111,13 +111,16 @@ export const duration = (least: "positive" | "zero"): Reader<Nanos> => ({
   },
 });
 
-/** Requests per second; the bound keeps gaps at a nanosecond or more. */
-export const rate = (): Reader<number> => ({
+/** Requests per second, zero only where the load may pause; the bound keeps gaps at a nanosecond or more. */
+export const rate = (least: "positive" | "zero" = "positive"): Reader<number> => ({
   kind: "rate",
   read: (value) => {
     const parsed = typeof value === "string" ? parseRate(value) : null;
     if (parsed === null) return explain(value, "rate");
-    if (parsed <= 0) return mistake(`${String(value)} offers no load`, "more than 0/s");
+    if (parsed < 0 && least === "zero")
+      return mistake(`${String(value)} is negative`, "at least 0/s");
+    if (parsed <= 0 && least === "positive")
+      return mistake(`${String(value)} offers no load`, "more than 0/s");
     if (parsed > 1e9)
       return mistake(`${String(value)} is more than one request per nanosecond`, "at most 1e9/s");
     return ok(parsed);
@@ -159,6 +162,10 @@ export const whole = ({ least, most, of }: Range): Reader<number> => ({
   },
 });
 
+/** Below, gaps are constant for all that a clock can tell; above, one gap in a thousand makes up most of any run. */
+const CV_MIN = 0.01;
+const CV_MAX = 20;
+
 /** A number above zero. */
 export const factor = (of: string): Reader<number> => ({
   kind: "number",
@@ -166,6 +173,31 @@ export const factor = (of: string): Reader<number> => ({
     const due = `${of}: a number above 0, at most 1e6`;
     if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
     return value > 0 && value <= 1e6 ? ok(value) : mistake(`${value} is out of range`, due);
+  },
+});
+
+/** The variation of gaps: standard deviation ÷ mean. */
+export const variation = (): Reader<number> => ({
+  kind: "number",
+  read: (value) => {
+    const due = `coefficient of variation of the gaps: a number from ${CV_MIN} to ${CV_MAX}`;
+    if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
+    if (value === 0)
+      return mistake("gaps without variation are constant", 'arrivals: "constant", without cv');
+    return value >= CV_MIN && value <= CV_MAX
+      ? ok(value)
+      : mistake(`${value} is out of range`, due);
+  },
+});
+
+/** A part of a whole, from 0 to 1. */
+export const fraction = (of: string, least: "positive" | "zero"): Reader<number> => ({
+  kind: "number",
+  read: (value) => {
+    const due = `${of}: a number ${least === "zero" ? "from 0" : "above 0"} to 1`;
+    if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
+    const isFit = value <= 1 && (least === "zero" ? value >= 0 : value > 0);
+    return isFit ? ok(value) : mistake(`${value} is out of range`, due);
   },
 });
 

@@ -27,14 +27,74 @@ interface WorkloadTimes {
   readonly inputs: boolean;
 }
 
+/** How a rate changes over the run; instants count from the start of the warm-up. */
+export type RateShape =
+  | {
+      readonly kind: "ramp";
+      readonly toPerS: number;
+      readonly startNs: Nanos;
+      readonly overNs: Nanos;
+    }
+  | {
+      readonly kind: "steps";
+      /** Rising in `atNs`. */
+      readonly steps: readonly { readonly atNs: Nanos; readonly ratePerS: number }[];
+    }
+  | {
+      readonly kind: "bursts";
+      readonly peakPerS: number;
+      readonly everyNs: Nanos;
+      readonly lengthNs: Nanos;
+      readonly firstNs: Nanos;
+    }
+  | {
+      readonly kind: "sine";
+      /** Share of the rate, in (0, 1]. */
+      readonly amplitude: number;
+      readonly periodNs: Nanos;
+      /** Part of a period, in [0, 1]. */
+      readonly phase: number;
+    };
+
+/** What all open loops without a trace may have; the keys are absent where an experiment leaves them out. */
+interface OpenLoopExtras {
+  readonly shape?: RateShape;
+  /** Users to draw from; one when absent. */
+  readonly users?: number;
+}
+
+/** Arrivals that need no file: what a workload offers beside its times, and what a part of a mix offers. */
+export type Load =
+  | ({ readonly arrivals: "poisson" | "constant"; readonly ratePerS: number } & OpenLoopExtras)
+  | ({
+      readonly arrivals: "gamma" | "weibull";
+      readonly ratePerS: number;
+      readonly cv: number;
+    } & OpenLoopExtras)
+  | {
+      readonly arrivals: "markov-modulated";
+      /** Followed in this order, again and again; each for an exponential time with its mean. */
+      readonly states: readonly { readonly ratePerS: number; readonly meanNs: Nanos }[];
+      readonly users?: number;
+    }
+  | {
+      readonly arrivals: "closed-loop";
+      readonly concurrency: number;
+      readonly thinkTimeNs: Nanos;
+    };
+
+/** One part of a mix. */
+export interface MixPart {
+  /** Class name of its requests. */
+  readonly name: string;
+  /** Models that it asks for, by name; null for all. */
+  readonly models: readonly string[] | null;
+  readonly load: Load;
+}
+
 export type Workload = WorkloadTimes &
   (
-    | { readonly arrivals: "poisson" | "constant"; readonly ratePerS: number }
-    | {
-        readonly arrivals: "closed-loop";
-        readonly concurrency: number;
-        readonly thinkTimeNs: Nanos;
-      }
+    | Load
     | {
         readonly arrivals: "azure-functions-2019";
         readonly trace: string;
@@ -43,6 +103,7 @@ export type Workload = WorkloadTimes &
         readonly timeCompression: number;
         readonly placement: "even" | "poisson";
       }
+    | { readonly arrivals: "mix"; readonly parts: readonly MixPart[] }
   );
 
 export interface Check {

@@ -1,17 +1,13 @@
 /** Judges the three parts of an experiment that a run is made of, and fills in their defaults. */
 import { toProblems } from "#experiment/issues.ts";
+import { suggest } from "#experiment/problem.ts";
 import type { Problem, RunSpec, System, Workload } from "#experiment/resolved.ts";
-import {
-  type ParsedLimits,
-  type ParsedSystem,
-  type ParsedWorkload,
-  type Schemas,
-  workloadSchema,
-} from "#experiment/schema.ts";
-import { assertNever } from "#stdx/assert.ts";
-import { MILLISECOND, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
+import type { ParsedLimits, ParsedSystem, Schemas } from "#experiment/schema.ts";
+import { toWorkload } from "#experiment/to-workload.ts";
+import { type ParsedWorkload, workloadSchema } from "#experiment/workload-schema.ts";
+import { MILLISECOND, ns, SECOND } from "#stdx/nanos.ts";
 
-/** Values of keys that an experiment leaves out, those of a scheduler apart that has its own; durations in ns. */
+/** Values of keys of system and limits that an experiment leaves out, those of a scheduler apart that has its own; durations in ns. */
 export const DEFAULTS = {
   scheduleAheadNs: ns(10 * MILLISECOND),
   /** The original's value when the controller invents inputs. */
@@ -24,8 +20,6 @@ export const DEFAULTS = {
   weightsCacheBytes: 23_085_449_216,
   pageSizeBytes: 16 * 2 ** 20,
   telemetryDialect: "documented",
-  warmUpNs: ns(2 * SECOND),
-  coolDownNs: ns(SECOND),
   launchLimitNs: ns(30 * SECOND),
   drainLimitNs: ns(10 * SECOND),
 } as const;
@@ -53,41 +47,8 @@ const toSystem = (parsed: ParsedSystem, { schedulerDefaults }: Schemas): System 
   };
 };
 
-const toWorkload = (parsed: ParsedWorkload): Workload => {
-  const times = {
-    warmUpNs: parsed.warmUp ?? DEFAULTS.warmUpNs,
-    durationNs: parsed.duration,
-    coolDownNs: parsed.coolDown ?? DEFAULTS.coolDownNs,
-    inputs: parsed.inputs ?? false,
-  };
-  switch (parsed.arrivals) {
-    case "poisson":
-    case "constant":
-      return { ...times, arrivals: parsed.arrivals, ratePerS: parsed.rate };
-    case "closed-loop":
-      return {
-        ...times,
-        arrivals: parsed.arrivals,
-        concurrency: parsed.concurrency,
-        thinkTimeNs: parsed.thinkTime ?? ZERO_NS,
-      };
-    case "azure-functions-2019":
-      return {
-        ...times,
-        arrivals: parsed.arrivals,
-        trace: parsed.trace,
-        startMinute: parsed.startMinute ?? null,
-        loadFactor: parsed.loadFactor ?? 1,
-        timeCompression: parsed.timeCompression ?? 1,
-        placement: parsed.placement ?? "even",
-      };
-    default:
-      return assertNever(parsed);
-  }
-};
-
-/** What holds between keys, once each of them is right by itself. */
-const crossChecks = (system: System): readonly Problem[] => {
+/** What holds between keys of the system, once each of them is right by itself. */
+const systemProblems = (system: System): readonly Problem[] => {
   if (system.pageSizeBytes <= system.weightsCacheBytes) return [];
   return [
     {
@@ -97,6 +58,26 @@ const crossChecks = (system: System): readonly Problem[] => {
       remedy: "a page size that fits the cache many times, such as mebibytes(16)",
     },
   ];
+};
+
+/** Parts of a mix that ask for models which the system does not serve. */
+const mixProblems = (system: System, workload: Workload): readonly Problem[] => {
+  if (workload.arrivals !== "mix") return [];
+  const known = system.models.map(({ model }) => model);
+  return workload.parts.flatMap(({ name, models }) =>
+    (models ?? []).flatMap((model, index) =>
+      known.includes(model)
+        ? []
+        : [
+            {
+              path: `workload.parts.${name}.models[${index}]`,
+              value: JSON.stringify(model),
+              message: `system.models has no "${model}"`,
+              remedy: suggest(model, known),
+            },
+          ],
+    ),
+  );
 };
 
 /** The parts of a run with all mistakes in them; `runSpec` only when there is none. */
@@ -121,8 +102,11 @@ export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections =>
     result.success ? [] : toProblems(result.error.issues, { root: raw, prefix: [prefix] });
   const problems = [
     ...issuesOf("system", system),
-    ...(system.success ? crossChecks(toSystem(system.data, schemas)) : []),
+    ...(system.success ? systemProblems(toSystem(system.data, schemas)) : []),
     ...issuesOf("workload", workload),
+    ...(system.success && workload.success
+      ? mixProblems(toSystem(system.data, schemas), toWorkload(workload.data as ParsedWorkload))
+      : []),
     ...issuesOf("limits", limits),
   ];
   if (problems.length > 0 || !system.success || !workload.success || !limits.success) {

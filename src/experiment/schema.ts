@@ -1,19 +1,18 @@
 /** The keys of an experiment file, once, as schemas: what each key takes, which may be absent, and to which part it belongs. */
 import { z } from "zod";
+import { key, kindsOf, maybe } from "#experiment/key-schema.ts";
 import { METRIC_NAMES } from "#experiment/language.ts";
 import {
   choice,
   duration,
-  factor,
-  type Reader,
   type ReaderKind,
-  rate,
   scalar,
   size,
   text,
   whole,
   yesOrNo,
 } from "#experiment/reading.ts";
+import { partKinds, workloadKinds } from "#experiment/workload-schema.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
 /** The names that an experiment may use but that other parts of the program define. */
@@ -28,24 +27,6 @@ export interface SchedulerDefaults {
   readonly maxBatch: number;
   readonly scheduleAheadGeneratedNs: Nanos;
 }
-
-/** What of a reader the schema keeps visible, for `--set` and for the paths a sweep may name. */
-const kinds = z.registry<{ readonly kind: ReaderKind }>();
-
-const key = <T>(reader: Reader<T>) => {
-  const schema = z.unknown().transform((value, context): T => {
-    const reading = reader.read(value);
-    if (reading.ok) return reading.value;
-    const { message, remedy } = reading.error;
-    context.addIssue({ code: "custom", message, params: { remedy } });
-    return z.NEVER;
-  });
-  kinds.add(schema, { kind: reader.kind });
-  return schema;
-};
-
-/** A key that may be absent. */
-const maybe = <T>(reader: Reader<T>) => key(reader).optional();
 
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
@@ -90,56 +71,6 @@ const systemSchema = (known: KnownNames) =>
     models,
     telemetryDialect: maybe(choice("telemetry dialect", ["documented", "original"])),
   });
-
-/** The arrival processes, as `workload.arrivals` names them. */
-export const ARRIVALS = ["poisson", "constant", "closed-loop", "azure-functions-2019"] as const;
-
-const times = {
-  warmUp: maybe(duration("zero")),
-  duration: key(duration("positive")),
-  coolDown: maybe(duration("zero")),
-  inputs: maybe(yesOrNo()),
-};
-
-const openLoop = z.strictObject({
-  arrivals: key(choice("arrival process", ["poisson", "constant"])),
-  ...times,
-  rate: key(rate()),
-});
-
-const closedLoop = z.strictObject({
-  arrivals: key(choice("arrival process", ["closed-loop"])),
-  ...times,
-  concurrency: key(
-    whole({ least: 1, most: 100_000, of: "outstanding requests per model instance" }),
-  ),
-  thinkTime: maybe(duration("zero")),
-});
-
-const azureFunctions2019 = z.strictObject({
-  arrivals: key(choice("arrival process", ["azure-functions-2019"])),
-  ...times,
-  trace: key(text({ due: "the path of a CSV file", lengthMax: 4096 })),
-  startMinute: maybe(
-    whole({ least: 0, most: 1_000_000, of: "a minute as the trace's header names it" }),
-  ),
-  loadFactor: maybe(factor("load factor")),
-  timeCompression: maybe(factor("trace time per experiment time")),
-  placement: maybe(choice("placement", ["even", "poisson"])),
-});
-
-/** For a workload whose arrival process is unknown: what all have in common is judged, the rest let pass. */
-const someWorkload = z.looseObject({
-  arrivals: key(choice("arrival process", ARRIVALS)),
-  ...times,
-});
-
-const WORKLOADS = {
-  poisson: openLoop,
-  constant: openLoop,
-  "closed-loop": closedLoop,
-  "azure-functions-2019": azureFunctions2019,
-} as const satisfies Record<(typeof ARRIVALS)[number], z.ZodObject>;
 
 const limitsSchema = z.strictObject({
   launch: maybe(duration("positive")),
@@ -192,9 +123,6 @@ export interface Schemas {
 
 export type ParsedRoot = z.output<typeof rootSchema>;
 export type ParsedSystem = z.output<Schemas["system"]>;
-export type ParsedWorkload = z.output<
-  typeof openLoop | typeof closedLoop | typeof azureFunctions2019
->;
 export type ParsedLimits = z.output<typeof limitsSchema>;
 export type ParsedCheck = z.output<typeof checkSchema>;
 
@@ -205,35 +133,17 @@ export const schemasFor = (known: KnownNames): Schemas => ({
   schedulerDefaults: known.schedulerDefaults ?? new Map(),
 });
 
-const isArrivals = (value: unknown): value is (typeof ARRIVALS)[number] =>
-  ARRIVALS.some((name) => name === value);
-
-/** The schema of a workload with these arrivals; a lenient one when they are unknown. */
-export const workloadSchema = (arrivals: unknown) =>
-  isArrivals(arrivals) ? WORKLOADS[arrivals] : someWorkload;
-
-/** Arrival processes that take this key of a workload; none for a key that no workload has. */
-export const arrivalsWith = (name: string): readonly string[] =>
-  ARRIVALS.filter((arrivals) => Object.hasOwn(WORKLOADS[arrivals].shape, name));
-
-const kindOf = (schema: z.ZodType): ReaderKind | null =>
-  kinds.get(schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema)?.kind ??
-  null;
-
-const kindsOf = (prefix: string, schema: z.ZodObject): [string, ReaderKind][] =>
-  Object.entries(schema.shape).flatMap(([name, value]) => {
-    const kind = kindOf(value as z.ZodType);
-    return kind === null ? [] : [[`${prefix}${name}`, kind] as [string, ReaderKind]];
-  });
-
 const anyNames: KnownNames = { schedulers: [] };
 
 /** Every path of a sweepable key with the kind of its value; `system.models.NAME` is apart, names being open. */
 export const SWEEPABLE_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
   ...kindsOf("system.", systemSchema(anyNames)),
-  ...ARRIVALS.flatMap((arrivals) => kindsOf("workload.", WORKLOADS[arrivals])),
+  ...workloadKinds("workload."),
   ...kindsOf("limits.", limitsSchema),
 ]);
+
+/** Keys of a mix's part that hold one value, `shape.KEY` included. */
+export const PART_KINDS: ReadonlyMap<string, ReaderKind> = new Map(partKinds());
 
 /** Every other path that holds one value; `checks.NAME.KEY` is apart, names being open. */
 export const OTHER_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
@@ -246,8 +156,12 @@ export const CHECK_KEYS: ReadonlyMap<string, ReaderKind> = new Map(kindsOf("", c
 
 export const MODELS_PREFIX = "system.models.";
 
+const PART_PATH = /^workload\.parts\.[^.]+\.(.+)$/;
+
 /** What a sweepable path takes, or null when there is no such key. */
 export const sweepableKind = (path: string): ReaderKind | null => {
   if (path.startsWith(MODELS_PREFIX) && path.length > MODELS_PREFIX.length) return "number";
+  const ofPart = PART_PATH.exec(path)?.[1];
+  if (ofPart !== undefined) return PART_KINDS.get(ofPart) ?? null;
   return SWEEPABLE_PATHS.get(path) ?? null;
 };

@@ -1,16 +1,19 @@
 /** The sweep: its grid of points, and what is wrong with its paths and values. */
+
+import { quoted } from "#experiment/issues.ts";
 import type { Scalar } from "#experiment/language.ts";
 import { nearest, showValue } from "#experiment/problem.ts";
 import type { Point, Problem } from "#experiment/resolved.ts";
 import { parseSections } from "#experiment/run-spec.ts";
 import {
-  arrivalsWith,
   MODELS_PREFIX,
   OTHER_PATHS,
+  PART_KINDS,
   type Schemas,
   SWEEPABLE_PATHS,
   sweepableKind,
 } from "#experiment/schema.ts";
+import { ARRIVALS, arrivalsWith } from "#experiment/workload-schema.ts";
 import { parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 
 /** A sweep as written, judged only in so far as that its lists hold single values. */
@@ -73,6 +76,11 @@ const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
 /** The sweepable path that was probably meant: same last key, near as a whole, or near in its last key. */
 export const nearestPath = (path: string, paths: readonly string[]): string | null => {
+  const part = /^(workload\.parts\.[^.]+\.)(.+)$/.exec(path);
+  if (part?.[1] !== undefined && part[2] !== undefined) {
+    const nearKey = nearest(part[2], [...PART_KINDS.keys()]);
+    return nearKey === null ? null : `${part[1]}${nearKey}`;
+  }
   const last = lastKey(path);
   const sameKey = paths.find((each) => lastKey(each) === last);
   if (sameKey !== undefined) return sameKey;
@@ -94,6 +102,9 @@ const groupRemedy = (path: string): string =>
     ? "sweep the instances of one model: system.models.resnet50_v2"
     : `sweep one of its keys: ${[...SWEEPABLE_PATHS.keys()].find((each) => each.startsWith(`${path}.`))}`;
 
+/** Paths that hold several keys. */
+const GROUPS = ["system", "system.models", "workload", "workload.shape", "limits"];
+
 /** What is wrong with a path of the sweep; null when a key of that path can be swept here. */
 const pathProblem = (
   path: string,
@@ -107,25 +118,23 @@ const pathProblem = (
         remedy: "use repetitions: each has the next seed",
       };
     }
-    if (path === "system.models" || ["system", "workload", "limits"].includes(path)) {
+    if (GROUPS.includes(path)) {
       return { message: `${path} is a group of keys, not one value`, remedy: groupRemedy(path) };
     }
     if (OTHER_PATHS.has(path))
       return { message: `${path} cannot be swept`, remedy: SECTIONS_REMEDY };
     return { message: `no key has the path "${path}"`, remedy: pathRemedy(path) };
   }
-  const key = path.startsWith("workload.") ? path.slice("workload.".length) : null;
+  const key = path.startsWith("workload.") ? (path.split(".")[1] ?? null) : null;
   const arrivals =
     isGroup(raw) && isGroup(raw["workload"]) ? raw["workload"]["arrivals"] : undefined;
   if (key === null || Object.hasOwn(sweep, "workload.arrivals") || typeof arrivals !== "string")
     return null;
   const owners = arrivalsWith(key);
-  if (owners.includes(arrivals) || arrivalsWith("arrivals").every((each) => each !== arrivals))
-    return null;
-  const names = owners.map((name) => `"${name}"`).join(" and ");
+  if (owners.includes(arrivals) || ARRIVALS.every((each) => each !== arrivals)) return null;
   return {
-    message: `"${key}" belongs to arrivals ${names}, not to "${arrivals}"`,
-    remedy: `remove the path, or set workload.arrivals to ${names.replaceAll(" and ", " or ")}`,
+    message: `"${key}" belongs to arrivals ${quoted(owners)}, not to "${arrivals}"`,
+    remedy: `remove the path, or set workload.arrivals to ${quoted(owners, "or")}`,
   };
 };
 

@@ -1,6 +1,9 @@
 /** Makes the arrival process that a workload asks for. */
-import type { Problem, Workload } from "#experiment/resolved.ts";
+import type { Load, MixPart, Problem, System, Workload } from "#experiment/resolved.ts";
+import { assertNever } from "#stdx/assert.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
+import { Rng } from "#stdx/rng.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import {
   type AzureTrace,
@@ -9,46 +12,104 @@ import {
   type TraceProblems,
 } from "#workload/azure-trace.ts";
 import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
-import { ConstantArrivals, PoissonArrivals } from "#workload/open-loop.ts";
+import { MarkovModulatedArrivals } from "#workload/markov-modulated.ts";
+import { MixArrivals, type MixedPart } from "#workload/mix.ts";
+import { RenewalArrivals } from "#workload/open-loop.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import { sendDuration, traceProblems } from "#workload/trace-schedule.ts";
+
+/** Models and their instances, in the order in which the run numbers them. */
+export type ServedModels = System["models"];
 
 export interface ArrivalProcessOptions {
   readonly workload: Workload;
   /** The run's seed; the same seed gives the same schedule, bit for bit. */
   readonly seed: number;
-  /** Number of model instances, over all models. */
-  readonly instances: number;
+  readonly models: ServedModels;
   /** Text of the trace file; trace replay needs it, unless `trace` is given. */
   readonly traceCsv?: string;
   /** The trace file, parsed. */
   readonly trace?: AzureTrace;
 }
 
+export const countInstances = (models: ServedModels): number =>
+  models.reduce((sum, { instances }) => sum + instances, 0);
+
+interface LoadOptions {
+  readonly seed: number;
+  readonly instances: number;
+  readonly end: Nanos;
+}
+
+const createLoad = (load: Load, options: LoadOptions): ArrivalProcess => {
+  switch (load.arrivals) {
+    case "constant":
+    case "poisson":
+    case "gamma":
+    case "weibull":
+      return new RenewalArrivals({ load, ...options });
+    case "markov-modulated":
+      return new MarkovModulatedArrivals({ load, ...options });
+    case "closed-loop": {
+      const { concurrency, thinkTimeNs: thinkTime } = load;
+      return new ClosedLoopArrivals({ concurrency, thinkTime, ...options });
+    }
+    default:
+      return assertNever(load);
+  }
+};
+
+/** The run's indices of the instances of these models; of all when `names` is null. */
+const instancesOf = (models: ServedModels, names: readonly string[] | null): Uint32Array => {
+  const indices: number[] = [];
+  let next = 0;
+  for (const { model, instances } of models) {
+    const isAsked = names === null || names.includes(model);
+    for (let i = 0; i < instances; i++) if (isAsked) indices.push(next + i);
+    next += instances;
+  }
+  return Uint32Array.from(indices);
+};
+
+/** Users of a load: those it draws from, or the slots of a closed loop. */
+const usersOf = (load: Load): number =>
+  load.arrivals === "closed-loop" ? load.concurrency : (load.users ?? 1);
+
+/** A seed of the part's own, by its name: a part that is added, removed or moved changes no other. */
+const partSeed = (seed: number, name: string): number => {
+  const rng = Rng.of(seed, `mix/${name}`);
+  return (rng.uint32() >>> 11) * 2 ** 32 + rng.uint32();
+};
+
+const createPart = (
+  { name, models: names, load }: MixPart,
+  { seed, models, end }: { seed: number; models: ServedModels; end: Nanos },
+): MixedPart => {
+  const instances = instancesOf(models, names);
+  const options = { seed: partSeed(seed, name), instances: instances.length, end };
+  return { name, process: createLoad(load, options), instances, users: usersOf(load) };
+};
+
 /** The process from the start of the warm-up to the end of the cool-down; problems when its trace cannot serve it. */
 export const createArrivalProcess = (
   options: ArrivalProcessOptions,
 ): Result<ArrivalProcess, readonly Problem[]> => {
-  const { workload, seed, instances } = options;
+  const { workload, seed, models } = options;
   const end = sendDuration(workload);
-  switch (workload.arrivals) {
-    case "constant":
-      return ok(new ConstantArrivals({ ratePerS: workload.ratePerS, instances, end, seed }));
-    case "poisson":
-      return ok(new PoissonArrivals({ ratePerS: workload.ratePerS, instances, end, seed }));
-    case "closed-loop": {
-      const { concurrency, thinkTimeNs: thinkTime } = workload;
-      return ok(new ClosedLoopArrivals({ concurrency, thinkTime, instances, end }));
-    }
-    case "azure-functions-2019": {
-      const parsed =
-        options.trace === undefined ? parseAzureTrace(options.traceCsv ?? "") : ok(options.trace);
-      if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
-      const problems = traceProblems(workload, parsed.value);
-      if (problems.length > 0) return err(problems);
-      return ok(new TraceReplay({ workload, trace: parsed.value, seed, instances }));
-    }
+  const instances = countInstances(models);
+  if (workload.arrivals === "mix") {
+    const { parts } = workload;
+    return ok(new MixArrivals(parts.map((part) => createPart(part, { seed, models, end }))));
   }
+  if (workload.arrivals !== "azure-functions-2019") {
+    return ok(createLoad(workload, { seed, instances, end }));
+  }
+  const parsed =
+    options.trace === undefined ? parseAzureTrace(options.traceCsv ?? "") : ok(options.trace);
+  if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
+  const problems = traceProblems(workload, parsed.value);
+  if (problems.length > 0) return err(problems);
+  return ok(new TraceReplay({ workload, trace: parsed.value, seed, instances }));
 };
 
 const unusableTrace = (path: string, found: TraceProblems): Problem => ({

@@ -412,7 +412,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload",
         "the key is missing; an object is due",
-        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement",
+        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, parts",
       ],
     ],
   },
@@ -423,7 +423,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload.arrivals",
         "the key is missing",
-        'arrival process: one of "poisson", "constant", "closed-loop", "azure-functions-2019"',
+        'arrival process: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop", "azure-functions-2019", "mix"',
       ],
     ],
   },
@@ -431,11 +431,7 @@ export const BROKEN: readonly BrokenFile[] = [
     kind: "an unknown arrival process",
     edits: [['"poisson"', '"poison"']],
     mistakes: [
-      [
-        'workload.arrivals = "poison"',
-        '"poison" is no known arrival process',
-        'write "poisson"; arrival process: one of "poisson", "constant", "closed-loop", "azure-functions-2019"',
-      ],
+      ['workload.arrivals = "poison"', '"poison" is no known arrival process', 'write "poisson"'],
     ],
   },
   {
@@ -711,8 +707,8 @@ export const BROKEN: readonly BrokenFile[] = [
       ],
       [
         'workload.rate = "100/s"',
-        '"rate" belongs to arrivals "poisson" and "constant", not to "closed-loop" (at the sweep\'s point system.slo = "50ms", workload.arrivals = "closed-loop")',
-        'remove it, or set workload.arrivals to "poisson" or "constant"',
+        '"rate" belongs to arrivals "poisson", "constant", "gamma" and "weibull", not to "closed-loop" (at the sweep\'s point system.slo = "50ms", workload.arrivals = "closed-loop")',
+        'remove it, or set workload.arrivals to "poisson", "constant", "gamma" or "weibull"',
       ],
     ],
   },
@@ -896,7 +892,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         'workload.think = "1ms"',
         'unknown key "think"',
-        "known here: arrivals, warmUp, duration, coolDown, inputs, rate",
+        "known here: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users",
       ],
       [
         'sweep["system.slo"][1] = "50ms"',

@@ -4,6 +4,9 @@ import { UserError } from "#cli/exit-codes.ts";
 import { importExperiment } from "#cli/import-experiment.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { BROKEN, VALID } from "./broken-experiments.ts";
+import { BROKEN_WORKLOADS } from "./broken-workloads.ts";
+
+const ALL_BROKEN = [...BROKEN, ...BROKEN_WORKLOADS];
 
 const TRACE = "HashOwner,HashApp,HashFunction,Trigger,1,2\no,a,f,http,30,60\n";
 
@@ -28,12 +31,12 @@ describe("a broken experiment file is refused with all its mistakes", () => {
     expect(loaded.plan.runs).toHaveLength(4);
   });
 
-  test("the table has more than 80 kinds, all different", () => {
-    expect(BROKEN.length).toBeGreaterThan(80);
-    expect(new Set(BROKEN.map(({ kind }) => kind)).size).toBe(BROKEN.length);
+  test("the tables have more than 120 kinds, all different", () => {
+    expect(ALL_BROKEN.length).toBeGreaterThan(120);
+    expect(new Set(ALL_BROKEN.map(({ kind }) => kind)).size).toBe(ALL_BROKEN.length);
   });
 
-  for (const { kind, edits, mistakes } of BROKEN) {
+  for (const { kind, edits, mistakes } of ALL_BROKEN) {
     test(kind, async () => {
       using folder = new ExperimentFolder();
       await folder.write("day.csv", TRACE);

@@ -1,6 +1,16 @@
 /** Reading one run of a stored plan: what is accepted, and what is said of the rest. */
 import { describe, expect, test } from "bun:test";
 import { parsePlannedRun } from "#cli/planned-run.ts";
+import {
+  experiment,
+  ms,
+  perSecond,
+  type RateShapeSpec,
+  seconds,
+  type WorkloadSpec,
+} from "#experiment/language.ts";
+import { planExperiment } from "#experiment/plan.ts";
+import { toStoredKeys } from "#stdx/stored-keys.ts";
 import { RESULTS_SCHEMA_VERSION } from "#telemetry/results.ts";
 
 const WORKLOAD = {
@@ -74,8 +84,76 @@ describe("a run of a stored plan", () => {
     ["workload.time_compression", { ...RUN, workload: { ...WORKLOAD, time_compression: 0 } }],
     ["workload.placement", { ...RUN, workload: { ...WORKLOAD, placement: "uniform" } }],
     ["workload.rate_per_s", { ...RUN, workload: { ...WORKLOAD, arrivals: "poisson" } }],
+    ["workload.cv", { ...RUN, workload: { ...WORKLOAD, arrivals: "gamma", rate_per_s: 1 } }],
+    [
+      "workload.shape",
+      {
+        ...RUN,
+        workload: { ...WORKLOAD, arrivals: "poisson", rate_per_s: 1, shape: { kind: "ramp" } },
+      },
+    ],
+    [
+      "workload.parts",
+      {
+        ...RUN,
+        workload: {
+          ...WORKLOAD,
+          arrivals: "mix",
+          parts: [{ name: "a", models: null, load: { arrivals: "poisson" } }],
+        },
+      },
+    ],
+    ["workload.states", { ...RUN, workload: { ...WORKLOAD, arrivals: "markov-modulated" } }],
     ["workload.concurrency", { ...RUN, workload: { ...WORKLOAD, arrivals: "closed-loop" } }],
   ])("is refused when %s is wrong", (key, run) => {
     expect(errorOf(planOf(run))).toBe(`run "00-a": ${key} is missing or invalid`);
   });
+});
+
+const SHAPES: readonly RateShapeSpec[] = [
+  { kind: "ramp", to: perSecond(0), over: seconds(1) },
+  { kind: "steps", steps: [{ at: seconds(1), rate: perSecond(0) }] },
+  { kind: "bursts", peak: perSecond(9), every: seconds(2), length: seconds(1) },
+  { kind: "sine", amplitude: 0.5, period: seconds(1) },
+];
+const rate = perSecond(5);
+const duration = seconds(1);
+const states = [
+  { rate, mean: ms(5) },
+  { rate: perSecond(0), mean: ms(5) },
+];
+const WORKLOADS: readonly WorkloadSpec[] = [
+  { arrivals: "constant", rate, duration },
+  ...SHAPES.map((shape): WorkloadSpec => ({ arrivals: "poisson", rate, duration, shape })),
+  { arrivals: "gamma", rate, cv: 2, users: 3, duration },
+  { arrivals: "weibull", rate, cv: 0.5, duration },
+  { arrivals: "markov-modulated", states, duration },
+  { arrivals: "closed-loop", concurrency: 2, duration },
+  {
+    arrivals: "mix",
+    duration,
+    parts: {
+      a: { arrivals: "gamma", rate, cv: 2, shape: { kind: "sine", amplitude: 1, period: ms(9) } },
+      b: { arrivals: "closed-loop", concurrency: 1, models: ["m"] },
+      c: { arrivals: "markov-modulated", states, users: 2 },
+    },
+  },
+];
+
+describe("every workload that can be planned comes back from its stored plan as it was", () => {
+  const system = { scheduler: "S", slo: ms(5), profiles: "p", models: { m: 1 } };
+  test.each(WORKLOADS.map((workload) => [JSON.stringify(workload), workload] as const))(
+    "%s",
+    (_, workload) => {
+      const planned = planExperiment(experiment({ name: "x", system, workload }), {
+        schedulers: ["S"],
+      });
+      if (!planned.ok) throw new Error(JSON.stringify(planned.error));
+      const [run] = planned.value.runs;
+      if (run === undefined) throw new Error("no run");
+      const stored = { schema_version: RESULTS_SCHEMA_VERSION, plan: toStoredKeys(planned.value) };
+      const read = parsePlannedRun(JSON.stringify(stored), run.name);
+      expect(read).toEqual({ ok: true, value: run });
+    },
+  );
 });

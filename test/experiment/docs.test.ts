@@ -4,6 +4,7 @@ import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { ReaderKind } from "#experiment/reading.ts";
 import { DEFAULTS } from "#experiment/run-spec.ts";
 import { CHECK_KEYS, OTHER_PATHS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import { WORKLOAD_DEFAULTS } from "#experiment/to-workload.ts";
 import { parseBytes, parseDuration } from "#stdx/quantity.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 
@@ -32,8 +33,16 @@ const TAKES: Readonly<Record<ReaderKind, RegExp>> = {
   scalar: / takes object$/,
 };
 
-/** Keys that hold groups, which the schemas' lists of single values do not name. */
-const GROUPS = ["system.models", "checks.NAME.when"];
+/** Keys that hold groups or lists, which the schemas' lists of single values do not name. */
+const GROUPS = [
+  "system.models",
+  "checks.NAME.when",
+  "workload.shape",
+  "workload.shape.steps",
+  "workload.states",
+  "workload.parts",
+  "workload.parts.NAME.models",
+];
 
 describe("the tables of keys", () => {
   const known = [
@@ -66,8 +75,8 @@ describe("the tables of keys", () => {
     ["system.weightsCache", DEFAULTS.weightsCacheBytes, parseBytes],
     ["system.pageSize", DEFAULTS.pageSizeBytes, parseBytes],
     ["system.telemetryDialect", DEFAULTS.telemetryDialect, String],
-    ["workload.warmUp", DEFAULTS.warmUpNs, parseDuration],
-    ["workload.coolDown", DEFAULTS.coolDownNs, parseDuration],
+    ["workload.warmUp", WORKLOAD_DEFAULTS.warmUpNs, parseDuration],
+    ["workload.coolDown", WORKLOAD_DEFAULTS.coolDownNs, parseDuration],
     ["limits.launch", DEFAULTS.launchLimitNs, parseDuration],
     ["limits.drain", DEFAULTS.drainLimitNs, parseDuration],
   ];

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   type AzureFunctions2019Spec,
+  type BurstsSpec,
   type CheckSpec,
   type ClosedLoopSpec,
   type ExperimentSpec,
@@ -9,7 +10,10 @@ import {
   gibibytes,
   isExperiment,
   type LimitsSpec,
+  type MarkovModulatedSpec,
   METRIC_NAMES,
+  type MixPartSpec,
+  type MixSpec,
   mebibytes,
   microseconds,
   minutes,
@@ -17,18 +21,17 @@ import {
   type OpenLoopSpec,
   perMinute,
   perSecond,
+  type RampSpec,
+  type RenewalSpec,
   type ReportSpec,
+  type SineSpec,
+  type StepsSpec,
   type SystemSpec,
   seconds,
 } from "#experiment/language.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
-import type {
-  ParsedCheck,
-  ParsedLimits,
-  ParsedRoot,
-  ParsedSystem,
-  ParsedWorkload,
-} from "#experiment/schema.ts";
+import type { ParsedCheck, ParsedLimits, ParsedRoot, ParsedSystem } from "#experiment/schema.ts";
+import type { ParsedPart, ParsedShape, ParsedWorkload } from "#experiment/workload-schema.ts";
 
 const system: SystemSpec = {
   scheduler: "INFER5",
@@ -45,6 +48,9 @@ type SameKeys<A, B> = [keyof A] extends [keyof B]
     : never
   : never;
 type Of<Arrivals extends string> = Extract<ParsedWorkload, { readonly arrivals: Arrivals }>;
+type Shape<Kind extends string> = Extract<ParsedShape, { readonly kind: Kind }>;
+type SpecPart<Arrivals extends string> = Extract<MixPartSpec, { readonly arrivals: Arrivals }>;
+type Part<Arrivals extends string> = Extract<ParsedPart, { readonly arrivals: Arrivals }>;
 const SAME_KEYS: readonly [
   SameKeys<ExperimentSpec, ParsedRoot>,
   SameKeys<SystemSpec, ParsedSystem>,
@@ -54,13 +60,46 @@ const SAME_KEYS: readonly [
   SameKeys<LimitsSpec, ParsedLimits>,
   SameKeys<CheckSpec, ParsedCheck>,
   SameKeys<ReportSpec, NonNullable<ParsedRoot["report"]>>,
-] = [true, true, true, true, true, true, true, true];
+  SameKeys<RenewalSpec, Of<"gamma" | "weibull">>,
+  SameKeys<MarkovModulatedSpec, Of<"markov-modulated">>,
+  SameKeys<MixSpec, Of<"mix">>,
+  SameKeys<RampSpec, Shape<"ramp">>,
+  SameKeys<StepsSpec, Shape<"steps">>,
+  SameKeys<BurstsSpec, Shape<"bursts">>,
+  SameKeys<SineSpec, Shape<"sine">>,
+  SameKeys<SpecPart<"poisson" | "constant">, Part<"poisson" | "constant">>,
+  SameKeys<SpecPart<"gamma" | "weibull">, Part<"gamma" | "weibull">>,
+  SameKeys<SpecPart<"markov-modulated">, Part<"markov-modulated">>,
+  SameKeys<SpecPart<"closed-loop">, Part<"closed-loop">>,
+] = [
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+];
 
 /** Never called: the compiler judges every line below an expected error. */
 const refusedByTypes = (): void => {
   const accept = (_spec: ExperimentSpec): void => {};
   const base = { name: "x", system, workload };
   const metric = "goodput";
+  const mix = { arrivals: "mix", duration: ms(1) } as const;
+  const part = { arrivals: "poisson", rate: perSecond(1), models: ["vgg11"] } as const;
   // @ts-expect-error a number has no unit
   accept({ ...base, system: { ...system, slo: 25 } });
   // @ts-expect-error a text is no quantity, even one that could be read
@@ -81,6 +120,15 @@ const refusedByTypes = (): void => {
   accept({ ...base, workload: { ...workload, concurrency: 1 } });
   // @ts-expect-error an open loop without rate
   accept({ ...base, workload: { arrivals: "constant", duration: ms(1) } });
+  // @ts-expect-error a variation of Poisson gaps, which have their own
+  accept({ ...base, workload: { ...workload, cv: 2 } });
+  // @ts-expect-error Gamma gaps without their variation
+  accept({ ...base, workload: { ...workload, arrivals: "gamma" } });
+  // @ts-expect-error a key of another shape
+  accept({ ...base, workload: { ...workload, shape: { kind: "ramp", period: ms(1) } } });
+  // @ts-expect-error a part of a mix with times of its own
+  accept({ ...base, workload: { ...mix, parts: { a: { ...part, duration: ms(1) } } } });
+  accept({ ...base, workload: { ...mix, parts: { a: part } } });
   // @ts-expect-error an unknown metric
   accept({ ...base, checks: { a: { metric: "latency_p98", atMost: ms(1) } } });
   // @ts-expect-error a path that no key has
@@ -94,6 +142,8 @@ const refusedByTypes = (): void => {
   // @ts-expect-error undefined is no value
   accept({ ...base, seed: undefined });
   accept({ ...base, sweep: { "system.models.resnet50_v2": [1, 2] } });
+  accept({ ...base, sweep: { "workload.cv": [0.5, 2], "workload.shape.to": [perSecond(5)] } });
+  accept({ ...base, sweep: { "workload.parts.batch.rate": [perSecond(1), perSecond(2)] } });
   accept({ ...base, sweep: { "workload.arrivals": ["constant"], "limits.drain": [ms(1)] } });
 };
 
@@ -125,7 +175,7 @@ describe("the language", () => {
 
   test("has the keys that the judge knows, and types that refuse the rest", () => {
     // The compiler has judged both; the values only keep them from being unused.
-    expect(SAME_KEYS).toHaveLength(8);
+    expect(SAME_KEYS).toHaveLength(19);
     expect(refusedByTypes).toBeFunction();
   });
 });

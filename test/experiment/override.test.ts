@@ -176,3 +176,41 @@ describe("problems of what was typed", () => {
     expect(asTyped([problem], [])).toEqual([problem]);
   });
 });
+
+describe("keys of a shape and of a mix's parts", () => {
+  const mixed: ExperimentSpec = {
+    ...SPEC,
+    workload: {
+      arrivals: "mix",
+      duration: seconds(5),
+      parts: { web: { arrivals: "gamma", rate: perSecond(5), cv: 2 } },
+    },
+  };
+
+  test("are set in their places, numbers as numbers", () => {
+    const { raw, problems } = applyOverrides(mixed, [
+      "workload.parts.web.cv=3",
+      "workload.parts.web.shape.kind=sine",
+      "workload.parts.web.shape.amplitude=0.5",
+    ]);
+    expect(problems).toEqual([]);
+    expect(raw).toMatchObject({
+      workload: {
+        parts: { web: { rate: "5/s", cv: 3, shape: { kind: "sine", amplitude: 0.5 } } },
+      },
+    });
+    expect(changed("workload.shape.kind=ramp")).toMatchObject({
+      workload: { shape: { kind: "ramp" } },
+    });
+  });
+
+  test("make a sweep when several values are given", () => {
+    const { raw } = applyOverrides(mixed, ["workload.parts.web.rate=1/s,2/s"]);
+    expect(raw).toMatchObject({ sweep: { "workload.parts.web.rate": ["1/s", "2/s"] } });
+  });
+
+  test("are suggested when they are mistyped", () => {
+    const { problems } = applyOverrides(mixed, ["workload.parts.web.rates=1/s"]);
+    expect(problems).toMatchObject([{ remedy: 'write "workload.parts.web.rate"' }]);
+  });
+});

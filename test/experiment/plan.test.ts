@@ -9,7 +9,6 @@ import {
   seconds,
 } from "#experiment/language.ts";
 import {
-  expectedRequests,
   expectedRunNs,
   expectedTotalNs,
   planExperiment,
@@ -232,15 +231,5 @@ describe("what is announced", () => {
     expect(sendingNs(run)).toBe(ns(8e9));
     expect(expectedRunNs(run)).toBe(ns(8e9 + RUN_ALLOWANCE_NS));
     expect(expectedTotalNs(runs)).toBe(ns(3 * (8e9 + RUN_ALLOWANCE_NS)));
-  });
-
-  test("requests of an open loop are rate × time; others are not known from the rate", () => {
-    const [open] = planOf({}).runs;
-    const [closed] = planOf({
-      workload: { arrivals: "closed-loop", concurrency: 2, duration: seconds(1) },
-    }).runs;
-    if (open === undefined || closed === undefined) throw new Error("no run");
-    expect(expectedRequests(open, ns(8e9))).toBe(800);
-    expect(expectedRequests(closed, ns(8e9))).toBeNull();
   });
 });

@@ -62,7 +62,7 @@ const makeRun = (
     readonly load?: Partial<ClientProcessOptions["load"]>;
   } = {},
 ): Run => {
-  const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, instances: 3 });
+  const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, models: SYSTEM.models });
   if (!arrivals.ok) throw new Error("no arrivals");
   const lines: StatusLine[] = [];
   const waiting: { readonly event: string; readonly resolve: () => void }[] = [];
@@ -118,7 +118,7 @@ const instant = (row: Readonly<Record<string, string>>, name: string): bigint =>
   BigInt(row[name] ?? "0");
 
 const scheduledCount = (): number => {
-  const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, instances: 3 });
+  const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, models: SYSTEM.models });
   if (!arrivals.ok) throw new Error("no arrivals");
   let count = 0;
   for (; arrivals.value.nextAt() !== null; count++) arrivals.value.take();
@@ -148,7 +148,7 @@ describe("a whole run against a controller that answers at once", () => {
     await client.run();
     const started = lines.find((line) => line.event === "started");
     if (started?.event !== "started") throw new Error("not started");
-    const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, instances: 3 });
+    const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, models: SYSTEM.models });
     if (!arrivals.ok) throw new Error("no arrivals");
     const planned: bigint[] = [];
     while (arrivals.value.nextAt() !== null) planned.push(BigInt(arrivals.value.take().at));

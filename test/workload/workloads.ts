@@ -1,5 +1,6 @@
 /** Workloads and traces for the tests of this folder. */
 
+import type { RateShape } from "#experiment/resolved.ts";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
@@ -52,3 +53,24 @@ export const countPerMinute = (
   }
   return counts;
 };
+
+/** One shape of each kind, for a base rate of 100/s; rate-curve.test.ts works out what they come to. */
+export const SHAPES = {
+  ramp: { kind: "ramp", toPerS: 300, startNs: ns(SECOND), overNs: ns(2 * SECOND) },
+  steps: {
+    kind: "steps",
+    steps: [
+      { atNs: ns(SECOND), ratePerS: 300 },
+      { atNs: ns(2 * SECOND), ratePerS: 0 },
+      { atNs: ns(3 * SECOND), ratePerS: 50 },
+    ],
+  },
+  bursts: {
+    kind: "bursts",
+    peakPerS: 500,
+    everyNs: ns(SECOND),
+    lengthNs: ns(SECOND / 5),
+    firstNs: ns(SECOND / 2),
+  },
+  sine: { kind: "sine", amplitude: 0.5, periodNs: ns(4 * SECOND), phase: 0 },
+} as const satisfies Record<RateShape["kind"], RateShape>;

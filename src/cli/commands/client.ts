@@ -10,7 +10,7 @@ import { ClientProcess, type ClientProcessOptions } from "#host/client-process.t
 import { readControlLines } from "#host/control-lines.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
-import { createArrivalProcess } from "#workload/arrival-process.ts";
+import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
 
 interface ClientFlags {
   readonly plan: string;
@@ -59,30 +59,31 @@ const readRun = (path: string, name: string): PlannedRun => {
   return run.value;
 };
 
-const countInstances = (run: PlannedRun): number =>
-  run.system.models.reduce((sum, { instances }) => sum + instances, 0);
-
 const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
   const { workload, seed } = run;
   const traceCsv =
     workload.arrivals === "azure-functions-2019"
       ? { traceCsv: readText(resolve(cwd, workload.trace), "trace") }
       : {};
-  const arrivals = createArrivalProcess({
-    workload,
-    seed,
-    instances: countInstances(run),
-    ...traceCsv,
-  });
+  const { models } = run.system;
+  const arrivals = createArrivalProcess({ workload, seed, models, ...traceCsv });
   if (arrivals.ok) return arrivals.value;
   const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);
   throw new UserError(EXIT.BAD_INPUT, lines.join("\n"));
 };
 
+/** Requests that closed loops keep open by themselves, which must not count as a client that cannot keep up. */
+const closedLoopSlots = ({ system, workload }: PlannedRun): number => {
+  const loads = workload.arrivals === "mix" ? workload.parts.map(({ load }) => load) : [workload];
+  const perInstance = loads.reduce(
+    (sum, load) => sum + (load.arrivals === "closed-loop" ? load.concurrency : 0),
+    0,
+  );
+  return perInstance * countInstances(system.models);
+};
+
 const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcessOptions["load"] => {
   const { system, workload } = run;
-  const slots =
-    workload.arrivals === "closed-loop" ? workload.concurrency * countInstances(run) : 0;
   return {
     clientId: flags.clientId,
     models: system.models.filter(({ instances }) => instances > 0),
@@ -94,7 +95,7 @@ const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcess
     slo: system.sloNs,
     readyLimit: run.launchLimitNs,
     drainLimit: run.drainLimitNs,
-    outstandingMax: Math.max(OUTSTANDING_MAX, slots),
+    outstandingMax: Math.max(OUTSTANDING_MAX, closedLoopSlots(run)),
     startWhenReady: flags.control !== true,
   };
 };

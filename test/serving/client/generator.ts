@@ -35,7 +35,7 @@ export const arrivalsOf = (changes: WorkloadChanges = {}) => {
   const made = createArrivalProcess({
     workload: workload as ArrivalProcessOptions["workload"],
     seed: 1,
-    instances: 3,
+    models: OPTIONS.models,
   });
   if (!made.ok) throw new Error(JSON.stringify(made.error));
   return made.value;

@@ -1,9 +1,8 @@
-/** What a workload will offer, in numbers and in words, without running it: for the plan and the report. */
-import type { Workload } from "#experiment/resolved.ts";
+/** What the replay of a trace will offer, in numbers and in words, without running it. */
 import { ns, ZERO_NS } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import type { AzureTrace } from "#workload/azure-trace.ts";
-import { ConstantArrivals, PoissonArrivals } from "#workload/open-loop.ts";
+import { plural, round } from "#workload/load-text.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import {
   minuteLengthNs,
@@ -77,12 +76,6 @@ export const summariseTrace = (
   };
 };
 
-const plural = (count: number, noun: string): string =>
-  `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
-
-const round = (value: number): string =>
-  value.toLocaleString("en-US", { maximumFractionDigits: 1 });
-
 const describeCompression = (workload: TraceWorkload): string => {
   const { timeCompression } = workload;
   if (timeCompression === 1)
@@ -131,38 +124,4 @@ export const describeTrace = (
       `${round(summary.ratePerSMean)}/s on average, ${round(summary.ratePerSMax)}/s in the busiest minute.`,
     "Functions are shuffled with the run's seed and dealt to the model instances in turn.",
   ];
-};
-
-/** What any workload will offer, in sentences; `trace` is needed by trace replay only. */
-export const describeWorkload = (
-  workload: Workload,
-  options: { readonly seed: number; readonly instances: number; readonly trace?: AzureTrace },
-): readonly string[] => {
-  const { seed, instances, trace } = options;
-  const end = sendDuration(workload);
-  switch (workload.arrivals) {
-    case "constant":
-    case "poisson": {
-      const { ratePerS } = workload;
-      const make = workload.arrivals === "constant" ? ConstantArrivals : PoissonArrivals;
-      const process = new make({ ratePerS, instances, end, seed });
-      const requests = Math.round(process.expectedCount(ZERO_NS, end));
-      const about = workload.arrivals === "constant" ? "" : "about ";
-      return [
-        `Open loop, ${workload.arrivals} arrivals at ${round(ratePerS)}/s spread evenly over ${plural(instances, "model instance")}.`,
-        `Offers ${about}${plural(requests, "request")}.`,
-      ];
-    }
-    case "closed-loop": {
-      const slots = plural(workload.concurrency * instances, "request");
-      const think = workload.thinkTimeNs;
-      const pause = think === 0 ? "at once" : `after ${formatDuration(think)}`;
-      return [
-        `Closed loop over ${plural(instances, "model instance")}: ${slots} outstanding, each followed ${pause} by the next.`,
-        "The number of requests depends on the responses.",
-      ];
-    }
-    case "azure-functions-2019":
-      return trace === undefined ? [] : describeTrace(workload, trace, seed);
-  }
 };

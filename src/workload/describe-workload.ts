@@ -1,0 +1,93 @@
+/** What any workload will offer, in sentences, without running it: for the plan and the workload's summary. */
+import type { Load, Workload } from "#experiment/resolved.ts";
+import { assert } from "#stdx/assert.ts";
+import { ZERO_NS } from "#stdx/nanos.ts";
+import { formatDuration } from "#stdx/quantity.ts";
+import {
+  countInstances,
+  createArrivalProcess,
+  type ServedModels,
+} from "#workload/arrival-process.ts";
+import type { AzureTrace } from "#workload/azure-trace.ts";
+import { describeTrace } from "#workload/describe-trace.ts";
+import { arrivalsText, isExact, plural } from "#workload/load-text.ts";
+import { sendDuration } from "#workload/trace-schedule.ts";
+
+export interface DescribeOptions {
+  readonly seed: number;
+  readonly models: ServedModels;
+  /** Needed by trace replay only. */
+  readonly trace?: AzureTrace;
+}
+
+/** Requests from the start of the warm-up to the end of the cool-down; null where responses or a missing trace decide. */
+export const expectedRequests = (workload: Workload, options: DescribeOptions): number | null => {
+  if (workload.arrivals === "azure-functions-2019" && options.trace === undefined) return null;
+  const made = createArrivalProcess({ workload, ...options });
+  const count = made.ok ? made.value.expectedCount(ZERO_NS, sendDuration(workload)) : null;
+  return count === null ? null : Math.round(count);
+};
+
+const closedLoopText = (
+  load: Extract<Load, { readonly arrivals: "closed-loop" }>,
+  instances: number,
+): string => {
+  const slots = plural(load.concurrency * instances, "request");
+  const think = load.thinkTimeNs;
+  const pause = think === 0 ? "at once" : `after ${formatDuration(think)}`;
+  return `${slots} outstanding, each followed ${pause} by the next`;
+};
+
+const BY_RESPONSES = "The number of requests depends on the responses.";
+
+const describeLoad = (load: Load & Workload, options: DescribeOptions): readonly string[] => {
+  const instances = countInstances(options.models);
+  if (load.arrivals === "closed-loop") {
+    const over = plural(instances, "model instance");
+    return [`Closed loop over ${over}: ${closedLoopText(load, instances)}.`, BY_RESPONSES];
+  }
+  const requests = expectedRequests(load, options) ?? 0;
+  const about = isExact(load) ? "" : "about ";
+  const text = arrivalsText(load);
+  return [
+    `Open loop, ${text}${text.includes(", ") ? "," : ""} spread evenly over ${plural(instances, "model instance")}.`,
+    `Offers ${about}${plural(requests, "request")}.`,
+  ];
+};
+
+type MixWorkload = Extract<Workload, { readonly arrivals: "mix" }>;
+
+const describeMix = (workload: MixWorkload, options: DescribeOptions): readonly string[] => {
+  const { models } = options;
+  const lines = workload.parts.map((part) => {
+    const asked = models.filter(({ model }) => part.models?.includes(model) ?? true);
+    const instances = countInstances(asked);
+    const over = `${plural(instances, "instance")} of ${part.models === null ? "all models" : part.models.join(", ")}`;
+    const { load } = part;
+    if (load.arrivals === "closed-loop") {
+      return `${part.name}: closed loop over ${over}: ${closedLoopText(load, instances)}.`;
+    }
+    const alone = expectedRequests({ ...workload, parts: [part] }, options) ?? 0;
+    const about = isExact(load) ? "" : "about ";
+    return `${part.name}: ${arrivalsText(load)} over ${over}; ${about}${plural(alone, "request")}.`;
+  });
+  const all = expectedRequests(workload, options);
+  const about = workload.parts.every(({ load }) => isExact(load)) ? "" : "about ";
+  return [
+    `A mix of ${plural(workload.parts.length, "load")}, each with its own seed:`,
+    ...lines,
+    all === null ? BY_RESPONSES : `Offers ${about}${plural(all, "request")} in all.`,
+  ];
+};
+
+/** What a workload will offer, in sentences. */
+export const describeWorkload = (
+  workload: Workload,
+  options: DescribeOptions,
+): readonly string[] => {
+  if (workload.arrivals === "mix") return describeMix(workload, options);
+  if (workload.arrivals !== "azure-functions-2019") return describeLoad(workload, options);
+  const { trace, seed } = options;
+  assert(trace !== undefined, "a trace is described when it has been read");
+  return describeTrace(workload, trace, seed);
+};
