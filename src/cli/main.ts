@@ -13,6 +13,7 @@ type Register = (program: Command, context: CliContext) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   experiment: async () => (await import("#cli/commands/experiment.ts")).registerExperimentCommand,
   report: async () => (await import("#cli/commands/report.ts")).registerReportCommand,
+  workload: async () => (await import("#cli/commands/workload.ts")).registerWorkloadCommand,
   query: async () => (await import("#cli/commands/query.ts")).registerQueryCommand,
 };
 

@@ -2,14 +2,15 @@
 import { join } from "node:path";
 import { shownPath } from "#cli/import-experiment.ts";
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { showTable } from "#cli/text-table.ts";
+import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import { expectedRunNs, expectedTotalNs, RUN_ALLOWANCE_NS } from "#experiment/plan.ts";
 import { countOf } from "#experiment/problem.ts";
 import type { Check, PlannedRun } from "#experiment/resolved.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import type { AzureTrace } from "#workload/azure-trace.ts";
-import { describeWorkload, expectedRequests } from "#workload/describe-workload.ts";
+import { expectedRequests } from "#workload/describe-workload.ts";
 
 export interface ShowPlanOptions {
   /** Where the runs would be: "local". */
@@ -24,16 +25,6 @@ export interface ShowPlanOptions {
 const BYTES_PER_REQUEST = 500;
 /** Journal, manifest, process logs, report and charts. */
 const BYTES_PER_RUN = 300_000;
-
-/** What a run's workload is described with: its seed and models, and the trace that it replays. */
-const workloadInputs = (
-  { workload, seed, system }: PlannedRun,
-  { traces }: LoadedExperiment,
-): { seed: number; models: PlannedRun["system"]["models"]; trace?: AzureTrace } => {
-  const trace =
-    workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
-  return { seed, models: system.models, ...(trace === undefined ? {} : { trace }) };
-};
 
 /** Requests from the first to the last send of a run, as far as they are known in advance. */
 const requestsOf = (run: PlannedRun, loaded: LoadedExperiment): number | null =>
@@ -60,26 +51,6 @@ const showTime = (value: Nanos): string => {
 const placementOf = ({ system }: PlannedRun): string =>
   `${countOf(system.workers, "worker")} × ${countOf(system.gpusPerWorker, "GPU")}`;
 
-/** Columns as wide as their widest cell; numbers to the right. */
-const table = (
-  rows: readonly (readonly string[])[],
-  alignRight: ReadonlySet<number>,
-): readonly string[] => {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        alignRight.has(column)
-          ? cell.padStart(widths[column] ?? 0)
-          : cell.padEnd(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
-};
-
 const runTable = (loaded: LoadedExperiment): readonly string[] => {
   const { plan } = loaded;
   const header = [
@@ -102,7 +73,7 @@ const runTable = (loaded: LoadedExperiment): readonly string[] => {
     ];
   });
   const last = header.length - 1;
-  return table([header, ...rows], new Set([last - 3, last - 1, last]));
+  return showTable([header, ...rows], new Set([last - 3, last - 1, last]));
 };
 
 const showBound = (value: number, { metric }: Check): string => {
@@ -189,10 +160,4 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
     "Nothing was started.",
   ];
   return lines.join("\n");
-};
-
-const workloadLines = (run: PlannedRun, loaded: LoadedExperiment): readonly string[] => {
-  const { warmUpNs, durationNs, coolDownNs } = run.workload;
-  const times = `Warm-up ${formatDuration(warmUpNs)}, measurement ${formatDuration(durationNs)}, cool-down ${formatDuration(coolDownNs)}.`;
-  return [times, ...describeWorkload(run.workload, workloadInputs(run, loaded))];
 };

@@ -24,6 +24,7 @@ const optionsIn = (text: string): readonly string[] =>
 
 const COMMANDS = [
   ["experiment"],
+  ["workload"],
   ["report"],
   ["query"],
   ["clockwork", "worker"],

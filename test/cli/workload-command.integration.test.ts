@@ -1,0 +1,91 @@
+/** `workload FILE` as a process: what it prints and writes, what it refuses, and that equal schedules hash alike. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
+import { VALID } from "./broken-experiments.ts";
+
+interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const run = async (folder: ExperimentFolder, ...args: readonly string[]): Promise<Ended> => {
+  const main = join(ROOT, "src/cli/main.ts");
+  const child = Bun.spawn([process.execPath, main, "workload", "mine.ts", ...args], {
+    cwd: folder.path,
+    env: { ...process.env, ESCAPEMENT_CWD: folder.path },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { exitCode, stdout, stderr };
+};
+
+const hashesIn = (text: string): readonly string[] =>
+  [...text.matchAll(/SHA-256 +([0-9a-f]{64})$/gm)].map((match) => match[1] ?? "");
+
+describe("workload", () => {
+  test("shows each schedule once, and its hash is that of the file it writes", async () => {
+    using folder = new ExperimentFolder();
+    await folder.write("mine.ts", VALID);
+    const all = await run(folder, "--hash");
+    expect(all).toMatchObject({ exitCode: 0, stderr: "" });
+    // Two SLOs share the requests of a repetition; the second repetition has the next seed.
+    expect(all.stdout.match(/^Run .*$/gm)).toEqual([
+      "Run 00-slo=25ms-rep=1 and 1 more with the same requests, seed 7",
+      "Run 02-slo=25ms-rep=2 and 1 more with the same requests, seed 8",
+    ]);
+    expect(all.stdout).toMatch(/measured {3}\d{3} in 5s: [\d.]+\/s; announced 500 on average\n/);
+    const [first, second] = hashesIn(all.stdout);
+    expect(first).not.toBe(second);
+    const one = await run(folder, "--hash", "--run", "00-slo=25ms-rep=1", "--out", "s.csv");
+    const written = await Bun.file(join(folder.path, "s.csv")).text();
+    expect(hashesIn(one.stdout)).toEqual([first ?? ""]);
+    expect(new Bun.CryptoHasher("sha256").update(written).digest("hex")).toBe(first ?? "");
+    const again = await run(folder, "--hash", "--seed", "8");
+    expect(hashesIn(again.stdout)[0]).toBe(second);
+  });
+
+  test("draws the rate and the gaps, and follows --set", async () => {
+    using folder = new ExperimentFolder();
+    await folder.write("mine.ts", VALID);
+    const set = ["--set", "workload.arrivals=constant", "--set", "workload.rate=64/s"];
+    const { stdout } = await run(folder, "--plot", "--set", "system.slo=25ms", ...set);
+    expect(stdout).toContain("constant arrivals at 64/s spread evenly over 4 model instances");
+    // 2 s + 5 s + 1 s at 64/s; a period of 15.625 ms.
+    expect(stdout).toContain("requests   512\n");
+    expect(stdout).toContain("mean 15.63 ms, CV 0\n");
+    expect(stdout).toContain("│2s measured");
+    expect(stdout).toContain("█".repeat(40));
+    expect(stdout).toEndWith("Nothing was started.\n");
+  });
+
+  test("says of a closed loop what is known of it", async () => {
+    using folder = new ExperimentFolder();
+    const loop = 'arrivals: "closed-loop", concurrency: 3';
+    await folder.write("mine.ts", VALID.replace('arrivals: "poisson", rate: perSecond(100)', loop));
+    const { stdout, exitCode } = await run(folder, "--run", "00-slo=25ms-rep=1");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("What follows is due before any response");
+    // Four instances with three slots each.
+    expect(stdout).toContain("requests   12\n");
+  });
+
+  test.each([
+    [["--run", "nope"], 'no run is named "nope"; there are 00-slo=25ms-rep=1, '],
+    [["--out", "s.csv"], "--out takes one schedule, and the experiment has 2"],
+    [["--set", "workload.rate=1e9/s"], "8,000,000,000 requests, too many to go through"],
+    [["--set", "workload.rat=1/s"], 'write "workload.rate"'],
+  ])("refuses %j", async (args, message) => {
+    using folder = new ExperimentFolder();
+    await folder.write("mine.ts", VALID);
+    const { exitCode, stderr } = await run(folder, ...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
