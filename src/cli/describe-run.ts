@@ -5,7 +5,9 @@ import type { Fact, SweptValue } from "#report/model.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { formatDuration, parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import type { Manifest } from "#telemetry/results.ts";
+import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { arrivalsText, isExact } from "#workload/load-text.ts";
+import type { RequestTraceWorkload } from "#workload/request-trace.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -53,18 +55,22 @@ const compressionText = (factor: number): string => {
     : `${factor}-fold: ${minute}, so all rates are 1/${Number((1 / factor).toPrecision(4))} of those of the trace`;
 };
 
+const traceFile = (path: string, manifest: Manifest | null): Fact => {
+  const input = manifest?.inputs.find(({ role }) => role.includes("trace"));
+  const hash = input === undefined ? "" : ` (SHA-256 ${input.sha256.slice(0, 16)}…)`;
+  return { name: "Trace", value: `${path}${hash}` };
+};
+
 const traceFacts = (
   workload: Extract<Workload, { arrivals: "azure-functions-2019" }>,
   manifest: Manifest | null,
 ): readonly Fact[] => {
-  const input = manifest?.inputs.find(({ role }) => role.includes("trace"));
-  const hash = input === undefined ? "" : ` (SHA-256 ${input.sha256.slice(0, 16)}…)`;
   return [
     {
       name: "Arrivals",
       value: "open loop: replay of a trace in the format of Azure Functions 2019",
     },
-    { name: "Trace", value: `${workload.trace}${hash}` },
+    traceFile(workload.trace, manifest),
     {
       name: "First minute",
       value: workload.startMinute === null ? "the trace's first" : String(workload.startMinute),
@@ -91,6 +97,20 @@ const traceFacts = (
   ];
 };
 
+const replayFacts = (
+  workload: RequestTraceWorkload,
+  manifest: Manifest | null,
+): readonly Fact[] => [
+  { name: "Arrivals", value: "open loop: replay of a trace, request by request" },
+  traceFile(workload.trace, manifest),
+  { name: "Format", value: formatText(workload) },
+  { name: "Begins at", value: startText(workload) },
+  { name: "Scaling", value: scalingText(workload) },
+  ...(workload.distance === undefined
+    ? []
+    : [{ name: "Distance", value: distanceText(workload.distance) }]),
+];
+
 const loadText = (load: Load): string => {
   if (load.arrivals !== "closed-loop") return `open loop: ${arrivalsText(load)} in all`;
   const pause = load.thinkTimeNs === 0 ? "at once" : `after ${span(load.thinkTimeNs)}`;
@@ -100,6 +120,7 @@ const loadText = (load: Load): string => {
 
 const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly Fact[] => {
   if (workload.arrivals === "azure-functions-2019") return traceFacts(workload, manifest);
+  if (workload.arrivals === "trace") return replayFacts(workload, manifest);
   if (workload.arrivals === "mix") {
     const parts = workload.parts.map(({ name, models, load }) => ({
       name: `Class ${name}`,
@@ -119,7 +140,7 @@ export const workloadFacts = (
   shownPath: (path: string) => string,
 ): readonly Fact[] => {
   const workload =
-    run.workload.arrivals === "azure-functions-2019"
+    run.workload.arrivals === "azure-functions-2019" || run.workload.arrivals === "trace"
       ? { ...run.workload, trace: shownPath(run.workload.trace) }
       : run.workload;
   return [
@@ -148,6 +169,7 @@ export const sweptValue = (swept: {
 /** Whether the number of requests that the arrival process announces is exact or a mean. */
 export const isExpectedExact = (workload: Workload): boolean => {
   if (workload.arrivals === "azure-functions-2019") return workload.placement === "even";
+  if (workload.arrivals === "trace") return true;
   if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isExact(load));
   return isExact(workload);
 };

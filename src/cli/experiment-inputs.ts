@@ -56,7 +56,9 @@ const namesOf = (
   const path = KEY_PATHS[role];
   const arrivals = group(group(raw)["workload"])["arrivals"];
   const mayReplay =
-    arrivals === "azure-functions-2019" || "workload.arrivals" in group(group(raw)["sweep"]);
+    arrivals === "azure-functions-2019" ||
+    arrivals === "trace" ||
+    "workload.arrivals" in group(group(raw)["sweep"]);
   if (role === "trace" && !mayReplay) return [];
   const written =
     role === "trace"
@@ -72,6 +74,14 @@ const namesOf = (
       ? [{ path: place.path, name: place.name }]
       : [],
   );
+};
+
+/** Whether a trace is one of counts per minute, which is read as a whole; other traces are read along their runs. */
+const countsMinutes = (raw: unknown): boolean => {
+  const swept = group(group(raw)["sweep"])["workload.arrivals"];
+  const written = group(group(raw)["workload"])["arrivals"];
+  const all: readonly unknown[] = Array.isArray(swept) ? swept : [written];
+  return all.includes("azure-functions-2019");
 };
 
 /** Paths to try, in order. What `--set` names is looked up from the user's folder first. */
@@ -190,6 +200,7 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
   }
   for (const { role, path } of files) {
     if (role === "trace") {
+      if (!countsMinutes(raw)) continue;
       const trace = await readTrace(path);
       if (trace.ok) traces.set(path, trace.value);
       else unusable.push(trace.error);
@@ -212,7 +223,8 @@ export const withAbsolutePaths = (plan: Plan, { find }: Inputs): Plan => {
   };
   const runs = plan.runs.map((run): PlannedRun => {
     const system = { ...run.system, profiles: absolute("profiles", run.system.profiles) };
-    if (run.workload.arrivals !== "azure-functions-2019") return { ...run, system };
+    if (run.workload.arrivals !== "azure-functions-2019" && run.workload.arrivals !== "trace")
+      return { ...run, system };
     return {
       ...run,
       system,

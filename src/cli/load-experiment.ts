@@ -9,6 +9,7 @@ import {
   withAbsolutePaths,
 } from "#cli/experiment-inputs.ts";
 import { findExperimentFile, importExperiment, shownPath } from "#cli/import-experiment.ts";
+import { RequestTraces } from "#cli/trace-files.ts";
 import type { ExperimentSpec } from "#experiment/language.ts";
 import { applyOverrides, asTyped, type Overridden, type Override } from "#experiment/override.ts";
 import { planExperiment } from "#experiment/plan.ts";
@@ -48,6 +49,8 @@ export interface LoadedExperiment {
   readonly inputs: readonly InputFile[];
   /** Traces by absolute path, already read. */
   readonly traces: ReadonlyMap<string, AzureTrace>;
+  /** Traces with a row per request, already read once. */
+  readonly requestTraces: RequestTraces;
   /** The runs; paths in it are absolute. */
   readonly plan: Plan;
 }
@@ -86,7 +89,11 @@ const SCHEDULER_DEFAULTS = new Map(
 );
 
 /** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
-const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan => {
+const planWith = (
+  overridden: Overridden,
+  { inputs, requestTraces }: { readonly inputs: Inputs; readonly requestTraces: RequestTraces },
+  shown: string,
+): Plan => {
   const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
     schedulers: [...STRATEGIES.keys()],
     schedulerDefaults: SCHEDULER_DEFAULTS,
@@ -97,12 +104,17 @@ const planWith = (overridden: Overridden, inputs: Inputs, shown: string): Plan =
   const problems = [...found, ...inputs.problems.filter(isNew)];
   const isWhole = planned.ok && inputs.missing.length === 0 && inputs.unusable.length === 0;
   const plan = isWhole ? ok(withAbsolutePaths(planned.value, inputs)) : null;
+  const judged = plan === null ? null : requestTraces.judge(plan.value);
   const all =
-    plan === null ? problems : [...problems, ...findTraceProblems(plan.value, inputs.traces)];
-  if (plan === null || all.length > 0) {
-    throw refuse({ shown, problems: all, overrides: overridden.overrides, inputs });
+    plan === null
+      ? problems
+      : [...problems, ...findTraceProblems(plan.value, inputs.traces), ...(judged?.problems ?? [])];
+  const unusable = judged?.unusable ?? [];
+  if (plan === null || all.length > 0 || unusable.length > 0) {
+    const found = { ...inputs, unusable: [...inputs.unusable, ...unusable] };
+    throw refuse({ shown, problems: all, overrides: overridden.overrides, inputs: found });
   }
-  return plan.value;
+  return requestTraces.withDistances(plan.value);
 };
 
 const readExperiment = async (path: string, shown: string): Promise<Uint8Array<ArrayBuffer>> => {
@@ -127,7 +139,8 @@ export const loadExperiment = async (
   const { overrides, notes, raw } = overridden;
   const cwd = options.cwd ?? context.cwd;
   const inputs = await readInputs(raw, { context: { ...context, cwd }, file: path, overrides });
-  const plan = planWith(overridden, inputs, shownPath(path, context.cwd));
+  const requestTraces = new RequestTraces();
+  const plan = planWith(overridden, { inputs, requestTraces }, shownPath(path, context.cwd));
   return {
     path,
     source: new TextDecoder().decode(bytes),
@@ -140,6 +153,7 @@ export const loadExperiment = async (
     notes,
     inputs: inputs.files,
     traces: inputs.traces,
+    requestTraces,
     plan,
   };
 };

@@ -78,6 +78,15 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       }),
     ),
   },
+  trace: {
+    trace: isText,
+    format: isText,
+    column: (value) => value === null || isText(value),
+    unit: isText,
+    startNs: isWhole,
+    loadFactor: isPositive,
+    timeCompression: isPositive,
+  },
   "azure-functions-2019": {
     trace: isText,
     startMinute: (value) => value === null || isWhole(value),

@@ -7,11 +7,16 @@ import { type DescribeOptions, describeWorkload } from "#workload/describe-workl
 /** What a run's workload is described with: its seed and models, and the trace that it replays. */
 export const workloadInputs = (
   { workload, seed, system }: PlannedRun,
-  { traces }: LoadedExperiment,
+  { traces, requestTraces }: Pick<LoadedExperiment, "traces" | "requestTraces">,
 ): DescribeOptions => {
+  const { models } = system;
+  if (workload.arrivals === "trace") {
+    const read = requestTraces.of(workload);
+    return { seed, models, ...(read.ok ? { requestTrace: read.value } : {}) };
+  }
   const trace =
     workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
-  return { seed, models: system.models, ...(trace === undefined ? {} : { trace }) };
+  return { seed, models, ...(trace === undefined ? {} : { trace }) };
 };
 
 /** Phases and arrivals of a run. */

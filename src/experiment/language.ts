@@ -168,6 +168,24 @@ export interface AzureFunctions2019Spec extends WorkloadCommon {
   readonly placement?: "even" | "poisson";
 }
 
+/** Replay of a trace with one row per request; see docs/workloads.md for the formats. */
+export interface RequestTraceSpec extends WorkloadCommon {
+  readonly arrivals: "trace";
+  /** Path of the file; relative paths are looked up from the experiment file, then from the working folder. */
+  readonly trace: string;
+  readonly format: "azure-functions-2021" | "azure-llm-2023" | "burstgpt" | "mooncake" | "csv";
+  /** Name of the column of instants; for "csv" only, which needs it. */
+  readonly column?: string;
+  /** Unit of that column; for "csv" only (default "s"). */
+  readonly unit?: "s" | "ms" | "us" | "ns";
+  /** Trace time, counted from its first request, at which sending starts (default 0 s). */
+  readonly start?: Duration;
+  /** Share of the requests that are kept, each drawn by itself (default 1). */
+  readonly loadFactor?: number;
+  /** Trace time per experiment time: 60 plays one traced minute per second, so rates grow 60-fold (default 1). */
+  readonly timeCompression?: number;
+}
+
 /** A workload as one part of a mix: its own arrivals, and the models that it asks for (default: all). */
 type PartOf<Spec> = Omit<Spec, keyof WorkloadCommon> & { readonly models?: readonly string[] };
 
@@ -190,6 +208,7 @@ export type WorkloadSpec =
   | MarkovModulatedSpec
   | ClosedLoopSpec
   | AzureFunctions2019Spec
+  | RequestTraceSpec
   | MixSpec;
 
 /** What a swept key may hold. */
@@ -205,7 +224,8 @@ type OwnKeys<Spec> = Omit<Required<Spec>, "arrivals" | "kind" | "shape" | "steps
 type WorkloadKeys = OwnKeys<OpenLoopSpec> &
   OwnKeys<RenewalSpec> &
   OwnKeys<ClosedLoopSpec> &
-  OwnKeys<AzureFunctions2019Spec> & { readonly arrivals: WorkloadSpec["arrivals"] };
+  OwnKeys<AzureFunctions2019Spec> &
+  OwnKeys<RequestTraceSpec> & { readonly arrivals: WorkloadSpec["arrivals"] };
 type ShapeKeys = OwnKeys<RampSpec> &
   OwnKeys<BurstsSpec> &
   OwnKeys<SineSpec> & { readonly kind: RateShapeSpec["kind"] };

@@ -92,6 +92,31 @@ export interface MixPart {
   readonly load: Load;
 }
 
+/** What a scaled replay has lost of its trace; both are Kolmogorov-Smirnov distances, from 0 (nothing) to 1. */
+export interface ScalingDistance {
+  /** Between the gaps, each in units of their own mean. */
+  readonly gaps: number;
+  /** Between the instants, each as a part of the time that is replayed: how far the rate curve is bent. */
+  readonly rateCurve: number;
+}
+
+/** Replay of a trace with one row per request. */
+interface RequestTraceWorkload {
+  readonly arrivals: "trace";
+  readonly trace: string;
+  readonly format: "azure-functions-2021" | "azure-llm-2023" | "burstgpt" | "mooncake" | "csv";
+  /** Column of instants; null where the format knows it. */
+  readonly column: string | null;
+  readonly unit: "s" | "ms" | "us" | "ns";
+  /** Counted from the trace's first request. */
+  readonly startNs: Nanos;
+  /** Share of the requests that are kept, in (0, 1]. */
+  readonly loadFactor: number;
+  readonly timeCompression: number;
+  /** Noted once the trace has been read. */
+  readonly distance?: ScalingDistance;
+}
+
 export type Workload = WorkloadTimes &
   (
     | Load
@@ -103,6 +128,7 @@ export type Workload = WorkloadTimes &
         readonly timeCompression: number;
         readonly placement: "even" | "poisson";
       }
+    | RequestTraceWorkload
     | { readonly arrivals: "mix"; readonly parts: readonly MixPart[] }
   );
 

@@ -102,5 +102,18 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
       placement: parsed.placement ?? "even",
     };
   }
+  if (parsed.arrivals === "trace") {
+    return {
+      ...times,
+      arrivals: parsed.arrivals,
+      trace: parsed.trace,
+      format: parsed.format,
+      column: parsed.column ?? null,
+      unit: parsed.unit ?? "s",
+      startNs: parsed.start ?? ZERO_NS,
+      loadFactor: parsed.loadFactor ?? 1,
+      timeCompression: parsed.timeCompression ?? 1,
+    };
+  }
   return { ...times, ...toLoad(parsed) };
 };

@@ -23,7 +23,17 @@ export const ARRIVALS = [
   "markov-modulated",
   "closed-loop",
   "azure-functions-2019",
+  "trace",
   "mix",
+] as const;
+
+/** Formats of traces with a row per request, as `workload.format` names them. */
+const TRACE_FORMATS = [
+  "azure-functions-2021",
+  "azure-llm-2023",
+  "burstgpt",
+  "mooncake",
+  "csv",
 ] as const;
 
 type Arrivals = (typeof ARRIVALS)[number];
@@ -185,6 +195,16 @@ const azureFunctions2019 = {
   placement: maybe(choice("placement", ["even", "poisson"])),
 };
 
+const requestTrace = {
+  trace: key(text({ due: "the path of a trace file", lengthMax: 4096 })),
+  format: key(choice("trace format", TRACE_FORMATS)),
+  column: maybe(text({ due: "the name of the column of instants", lengthMax: 200 })),
+  unit: maybe(choice("unit of time", ["s", "ms", "us", "ns"])),
+  start: maybe(duration("zero")),
+  loadFactor: maybe(fraction("share of the requests that are kept", "positive")),
+  timeCompression: maybe(factor("trace time per experiment time")),
+};
+
 const modelNames = z
   .array(key(text({ due: "the name of a model of system.models", lengthMax: 200 })))
   .superRefine((list, context) => {
@@ -258,6 +278,7 @@ const WORKLOADS = {
   "markov-modulated": z.strictObject({ ...named, ...times, ...markovModulated }),
   "closed-loop": z.strictObject({ ...named, ...times, ...closedLoop }),
   "azure-functions-2019": z.strictObject({ ...named, ...times, ...azureFunctions2019 }),
+  trace: z.strictObject({ ...named, ...times, ...requestTrace }),
   mix: z.strictObject({ ...named, ...times, ...mix }),
 } as const satisfies Record<Arrivals, z.ZodObject>;
 
@@ -267,6 +288,7 @@ export type ParsedWorkload =
   | With<(typeof WORKLOADS)["markov-modulated"], "markov-modulated">
   | With<(typeof WORKLOADS)["closed-loop"], "closed-loop">
   | With<(typeof WORKLOADS)["azure-functions-2019"], "azure-functions-2019">
+  | With<(typeof WORKLOADS)["trace"], "trace">
   | With<(typeof WORKLOADS)["mix"], "mix">;
 
 export type { ParsedShape };
@@ -274,9 +296,25 @@ export type { ParsedShape };
 /** For a workload whose arrival process is unknown: what all have in common is judged, the rest let pass. */
 const someWorkload = z.looseObject({ ...named, ...times });
 
+/** Only a plain CSV file has to say where its instants are; the published formats fix it. */
+const columnOfCsv = WORKLOADS.trace.superRefine((value, context) => {
+  if (value.format === "csv") {
+    if (value.column !== undefined) return;
+    const remedy = "the name of the column of instants, as the first line has it";
+    context.addIssue(refusal("the key is missing", remedy, ["column"]));
+    return;
+  }
+  for (const name of ["column", "unit"] as const) {
+    if (value[name] === undefined) continue;
+    const message = `the format "${value.format}" says itself where its instants are`;
+    context.addIssue(refusal(message, 'remove it, or set workload.format to "csv"', [name]));
+  }
+});
+
 /** The schema of a workload with these arrivals; a lenient one when they are unknown. */
 export const workloadSchema = (arrivals: unknown) => {
   const known = oneOf(arrivals, ARRIVALS);
+  if (known === "trace") return columnOfCsv;
   return known === null ? someWorkload : WORKLOADS[known];
 };
 

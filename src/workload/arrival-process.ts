@@ -1,6 +1,6 @@
 /** Makes the arrival process that a workload asks for. */
 import type { Load, MixPart, Problem, System, Workload } from "#experiment/resolved.ts";
-import { assertNever } from "#stdx/assert.ts";
+import { assert, assertNever } from "#stdx/assert.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { Rng } from "#stdx/rng.ts";
@@ -15,6 +15,8 @@ import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
 import { MarkovModulatedArrivals } from "#workload/markov-modulated.ts";
 import { MixArrivals, type MixedPart } from "#workload/mix.ts";
 import { RenewalArrivals } from "#workload/open-loop.ts";
+import { RequestReplay, replayProblems } from "#workload/request-replay.ts";
+import type { RequestTrace } from "#workload/request-trace.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import { sendDuration, traceProblems } from "#workload/trace-schedule.ts";
 
@@ -30,6 +32,8 @@ export interface ArrivalProcessOptions {
   readonly traceCsv?: string;
   /** The trace file, parsed. */
   readonly trace?: AzureTrace;
+  /** The trace of arrivals "trace", which need it. */
+  readonly requestTrace?: RequestTrace;
 }
 
 export const countInstances = (models: ServedModels): number =>
@@ -100,6 +104,14 @@ export const createArrivalProcess = (
   if (workload.arrivals === "mix") {
     const { parts } = workload;
     return ok(new MixArrivals(parts.map((part) => createPart(part, { seed, models, end }))));
+  }
+  if (workload.arrivals === "trace") {
+    const { requestTrace: trace } = options;
+    assert(trace !== undefined, "a trace is read before it is replayed");
+    const problems = replayProblems(workload, trace);
+    return problems.length > 0
+      ? err(problems)
+      : ok(new RequestReplay({ workload, trace, seed, instances }));
   }
   if (workload.arrivals !== "azure-functions-2019") {
     return ok(createLoad(workload, { seed, instances, end }));

@@ -9,20 +9,25 @@ import {
   type ServedModels,
 } from "#workload/arrival-process.ts";
 import type { AzureTrace } from "#workload/azure-trace.ts";
+import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { describeTrace } from "#workload/describe-trace.ts";
-import { arrivalsText, isExact, plural } from "#workload/load-text.ts";
+import { arrivalsText, inSeconds, isExact, plural } from "#workload/load-text.ts";
+import type { RequestTrace, RequestTraceWorkload } from "#workload/request-trace.ts";
 import { sendDuration } from "#workload/trace-schedule.ts";
 
 export interface DescribeOptions {
   readonly seed: number;
   readonly models: ServedModels;
-  /** Needed by trace replay only. */
+  /** Needed by the replay of Azure Functions 2019 only. */
   readonly trace?: AzureTrace;
+  /** Needed by the replay of other traces. */
+  readonly requestTrace?: RequestTrace;
 }
 
 /** Requests from the start of the warm-up to the end of the cool-down; null where responses or a missing trace decide. */
 export const expectedRequests = (workload: Workload, options: DescribeOptions): number | null => {
   if (workload.arrivals === "azure-functions-2019" && options.trace === undefined) return null;
+  if (workload.arrivals === "trace" && options.requestTrace === undefined) return null;
   const made = createArrivalProcess({ workload, ...options });
   const count = made.ok ? made.value.expectedCount(ZERO_NS, sendDuration(workload)) : null;
   return count === null ? null : Math.round(count);
@@ -80,12 +85,35 @@ const describeMix = (workload: MixWorkload, options: DescribeOptions): readonly 
   ];
 };
 
+const describeReplay = (
+  workload: RequestTraceWorkload,
+  options: DescribeOptions,
+): readonly string[] => {
+  const facts = options.requestTrace?.facts;
+  assert(facts !== undefined, "a trace is described when it has been read");
+  const length = inSeconds(facts.lastNs - facts.firstNs);
+  const span = inSeconds(sendDuration(workload) * workload.timeCompression);
+  const { distance } = workload;
+  const who =
+    facts.sources === 1
+      ? "Requests are spread over the model instances at random."
+      : `Its ${plural(facts.sources, "function")} take the model instances in turn, in an order drawn with the seed.`;
+  return [
+    `Replays ${span} of a trace of ${plural(facts.requests, "request")} over ${length}, format ${formatText(workload)}, from ${startText(workload)} on.`,
+    `Scaling: ${scalingText(workload)}.`,
+    ...(distance === undefined ? [] : [`${distanceText(distance)}.`]),
+    `Offers ${plural(expectedRequests(workload, options) ?? 0, "request")}.`,
+    who,
+  ];
+};
+
 /** What a workload will offer, in sentences. */
 export const describeWorkload = (
   workload: Workload,
   options: DescribeOptions,
 ): readonly string[] => {
   if (workload.arrivals === "mix") return describeMix(workload, options);
+  if (workload.arrivals === "trace") return describeReplay(workload, options);
   if (workload.arrivals !== "azure-functions-2019") return describeLoad(workload, options);
   const { trace, seed } = options;
   assert(trace !== undefined, "a trace is described when it has been read");

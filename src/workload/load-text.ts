@@ -15,6 +15,10 @@ export const plural = (count: number, noun: string): string =>
 export const round = (value: number): string =>
   value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 
+/** A time for people, in seconds with up to three digits after the point. */
+export const inSeconds = (value: number): string =>
+  `${(value / 1e9).toLocaleString("en-US", { maximumFractionDigits: 3 })} s`;
+
 /** A rate as it was asked for, to six digits. */
 const perS = (value: number): string =>
   `${value.toLocaleString("en-US", { maximumSignificantDigits: 6 })}/s`;

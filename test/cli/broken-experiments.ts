@@ -412,7 +412,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload",
         "the key is missing; an object is due",
-        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, parts",
+        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, format, column, unit, start, parts",
       ],
     ],
   },
@@ -423,7 +423,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload.arrivals",
         "the key is missing",
-        'arrival process: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop", "azure-functions-2019", "mix"',
+        'arrival process: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop", "azure-functions-2019", "trace", "mix"',
       ],
     ],
   },

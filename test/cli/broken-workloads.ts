@@ -327,6 +327,51 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
       '["resnet50_v2"], or leave it out for all models',
     ],
   ]),
+  withWorkload("a trace without its format", 'arrivals: "trace", trace: "day.csv"', [
+    [
+      "workload.format",
+      "the key is missing",
+      'trace format: one of "azure-functions-2021", "azure-llm-2023", "burstgpt", "mooncake", "csv"',
+    ],
+  ]),
+  withWorkload(
+    "a CSV trace without its column",
+    'arrivals: "trace", trace: "day.csv", format: "csv"',
+    [
+      [
+        "workload.column",
+        "the key is missing",
+        "the name of the column of instants, as the first line has it",
+      ],
+    ],
+  ),
+  withWorkload(
+    "a column of a published format",
+    'arrivals: "trace", trace: "day.csv", format: "burstgpt", column: "t", unit: "ms"',
+    [
+      [
+        'workload.column = "t"',
+        'the format "burstgpt" says itself where its instants are',
+        'remove it, or set workload.format to "csv"',
+      ],
+      [
+        'workload.unit = "ms"',
+        'the format "burstgpt" says itself where its instants are',
+        'remove it, or set workload.format to "csv"',
+      ],
+    ],
+  ),
+  withWorkload(
+    "more requests than a trace has",
+    'arrivals: "trace", trace: "day.csv", format: "mooncake", loadFactor: 2',
+    [
+      [
+        "workload.loadFactor = 2",
+        "2 is out of range",
+        "share of the requests that are kept: a number above 0 to 1",
+      ],
+    ],
+  ),
   {
     kind: "a swept key of a part without parts",
     edits: [

@@ -129,6 +129,8 @@ const WORKLOADS: readonly WorkloadSpec[] = [
   { arrivals: "weibull", rate, cv: 0.5, duration },
   { arrivals: "markov-modulated", states, duration },
   { arrivals: "closed-loop", concurrency: 2, duration },
+  { arrivals: "trace", trace: "t", format: "csv", column: "at", unit: "ms", duration },
+  { arrivals: "trace", trace: "t", format: "mooncake", start: ms(5), loadFactor: 0.5, duration },
   {
     arrivals: "mix",
     duration,

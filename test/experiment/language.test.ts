@@ -24,6 +24,7 @@ import {
   type RampSpec,
   type RenewalSpec,
   type ReportSpec,
+  type RequestTraceSpec,
   type SineSpec,
   type StepsSpec,
   type SystemSpec,
@@ -63,6 +64,7 @@ const SAME_KEYS: readonly [
   SameKeys<RenewalSpec, Of<"gamma" | "weibull">>,
   SameKeys<MarkovModulatedSpec, Of<"markov-modulated">>,
   SameKeys<MixSpec, Of<"mix">>,
+  SameKeys<RequestTraceSpec, Of<"trace">>,
   SameKeys<RampSpec, Shape<"ramp">>,
   SameKeys<StepsSpec, Shape<"steps">>,
   SameKeys<BurstsSpec, Shape<"bursts">>,
@@ -72,6 +74,7 @@ const SAME_KEYS: readonly [
   SameKeys<SpecPart<"markov-modulated">, Part<"markov-modulated">>,
   SameKeys<SpecPart<"closed-loop">, Part<"closed-loop">>,
 ] = [
+  true,
   true,
   true,
   true,
@@ -175,7 +178,7 @@ describe("the language", () => {
 
   test("has the keys that the judge knows, and types that refuse the rest", () => {
     // The compiler has judged both; the values only keep them from being unused.
-    expect(SAME_KEYS).toHaveLength(19);
+    expect(SAME_KEYS).toHaveLength(20);
     expect(refusedByTypes).toBeFunction();
   });
 });

@@ -4,6 +4,7 @@ import type { RateShape } from "#experiment/resolved.ts";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import type { TextSource } from "#workload/trace-lines.ts";
 import type { TraceWorkload } from "#workload/trace-schedule.ts";
 
 /** A replay of `minutes` traced minutes at one minute per second, without warm-up and cool-down. */
@@ -74,3 +75,15 @@ export const SHAPES = {
   },
   sine: { kind: "sine", amplitude: 0.5, periodNs: ns(4 * SECOND), phase: 0 },
 } as const satisfies Record<RateShape["kind"], RateShape>;
+
+/** A text that is read in pieces of this length, as often as it is opened. */
+export const piecesOf = (text: string, length: number) => (): TextSource => {
+  let at = 0;
+  return {
+    read: () => {
+      if (at >= text.length) return null;
+      at += length;
+      return text.slice(at - length, at);
+    },
+  };
+};

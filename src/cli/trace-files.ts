@@ -1,0 +1,100 @@
+/** Opens traces as texts that are read piece by piece, and reads those of a plan once to know what is in them. */
+import { closeSync, openSync, readSync } from "node:fs";
+import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
+import { err, type Result } from "#stdx/result.ts";
+import { formatTraceProblems } from "#workload/azure-trace.ts";
+import { replayProblems, scalingDistance } from "#workload/request-replay.ts";
+import {
+  type RequestTrace,
+  type RequestTraceWorkload,
+  scanTrace,
+  type TraceLayout,
+} from "#workload/request-trace.ts";
+import type { TextSource } from "#workload/trace-lines.ts";
+
+const PIECE_BYTES = 65_536;
+
+/** A file as a text; reading blocks, for as long as a piece takes to come from the page cache. Closed at its end. */
+const openText = (path: string): TextSource => {
+  const file = openSync(path, "r");
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const buffer = new Uint8Array(PIECE_BYTES);
+  let isOpen = true;
+  return {
+    read: () => {
+      if (!isOpen) return null;
+      const length = readSync(file, buffer);
+      if (length > 0) return decoder.decode(buffer.subarray(0, length), { stream: true });
+      closeSync(file);
+      isOpen = false;
+      return decoder.decode();
+    },
+  };
+};
+
+/** The trace in a file, or what is wrong with it, in words. */
+export const readRequestTrace = (
+  path: string,
+  layout: TraceLayout,
+): Result<RequestTrace, string> => {
+  try {
+    const scanned = scanTrace(layout, () => openText(path));
+    return scanned.ok ? scanned : err(formatTraceProblems(path, scanned.error));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
+      return err(`${path}: the file is not UTF-8; is it compressed, or of another kind?`);
+    // What has no code is no failure of the outside world, but a bug.
+    if (!(cause instanceof Error) || typeof code !== "string") throw cause;
+    return err(`${path} cannot be read: ${cause.message}`);
+  }
+};
+
+/** Identity of a reading: the same file can be read in several ways. */
+const keyOf = ({ trace, format, column, unit }: RequestTraceWorkload): string =>
+  JSON.stringify([trace, format, column, unit]);
+
+/** The traces of a plan, by file and layout. */
+export class RequestTraces {
+  readonly #traces = new Map<string, Result<RequestTrace, string>>();
+
+  /** The trace of a workload, read once however often it is asked for. */
+  of(workload: RequestTraceWorkload): Result<RequestTrace, string> {
+    const key = keyOf(workload);
+    const known = this.#traces.get(key);
+    if (known !== undefined) return known;
+    const read = readRequestTrace(workload.trace, workload);
+    this.#traces.set(key, read);
+    return read;
+  }
+
+  /** What keeps the runs of a plan from their traces: mistakes of the experiment, and files that cannot be used. */
+  judge(plan: Plan): {
+    readonly problems: readonly Problem[];
+    readonly unusable: readonly string[];
+  } {
+    const problems = new Map<string, Problem>();
+    const unusable = new Set<string>();
+    for (const { workload } of plan.runs) {
+      if (workload.arrivals !== "trace") continue;
+      const trace = this.of(workload);
+      if (!trace.ok) unusable.add(trace.error);
+      else
+        for (const problem of replayProblems(workload, trace.value))
+          problems.set(`${problem.path}\n${problem.message}`, problem);
+    }
+    return { problems: [...problems.values()], unusable: [...unusable] };
+  }
+
+  /** The plan with the distance of each scaled replay from its trace noted. */
+  withDistances(plan: Plan): Plan {
+    const runs = plan.runs.map((run): PlannedRun => {
+      const { workload, seed } = run;
+      if (workload.arrivals !== "trace") return run;
+      const trace = this.of(workload);
+      const distance = trace.ok ? scalingDistance({ workload, trace: trace.value, seed }) : null;
+      return distance === null ? run : { ...run, workload: { ...workload, distance } };
+    });
+    return { ...plan, runs };
+  }
+}
