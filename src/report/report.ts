@@ -196,7 +196,7 @@ const loadSection = (input: ReportInput): string => {
   return paragraphs([
     "## Load and outcomes",
     perRun(input, loadTable(input)),
-    "Expected: what the arrival process announced for the measurement window (a mean where arrivals are Poisson; none for closed loops). Dropped requests were due but never sent.",
+    "Expected: what the arrival process announced for the measurement window (a mean where arrivals are drawn; none for closed loops). Dropped requests were due but never sent.",
     failures === "" ? "" : paragraphs(["Requests that did not succeed:", perRun(input, failures)]),
   ]);
 };
