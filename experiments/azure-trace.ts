@@ -10,7 +10,7 @@ export default experiment({
   system: {
     scheduler: "INFER5",
     slo: ms(100),
-    // As in most of the paper's experiments; INFER5 treats SLOs below this plus 5 ms as if they were as long.
+    // As in most of the paper's experiments. INFER5 gives a request at least this plus 5 ms, however tight its SLO.
     scheduleAhead: ms(5),
     workers: 1,
     gpusPerWorker: 2,
