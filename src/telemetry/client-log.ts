@@ -1,38 +1,13 @@
 /** `client_log.tsv`: what the load generator saw of every request that it was to send. */
+import type { ClientRecord } from "#serving/client/events.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { absoluteNs, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
-
-/** Happened in full / certainly did not / cannot tell / due but never sent. */
-export type Outcome = "ok" | "fail" | "unknown" | "dropped";
-
-/** One scheduled request. Instants are relative to the client's epoch. */
-export interface ClientRow {
-  readonly clientId: number;
-  /** The id in the request's header; of a dropped request, the id that it would have had. */
-  readonly userRequestId: number;
-  /** The id that the controller gave the model instance. */
-  readonly modelId: number;
-  /** The user id in the request's header. */
-  readonly user: number;
-  /** The request's class as the experiment names it; "" where it names none. */
-  readonly className: string;
-  readonly scheduled: Nanos;
-  /** Null for dropped requests. */
-  readonly sent: Nanos | null;
-  /** Null where no response came. */
-  readonly received: Nanos | null;
-  readonly outcome: Outcome;
-  /** The response's status; null where no response came. */
-  readonly result: number | null;
-  /** Null where the request has no SLO. */
-  readonly slo: Nanos | null;
-}
 
 const instant = (value: Nanos | null, epochNs: bigint): string =>
   value === null ? "" : absoluteNs(value, epochNs);
 
 /** One row per scheduled request, in order of completion; key: (client_id, user_request_id). */
-export const CLIENT_LOG: LogSchema<ClientRow> = {
+export const CLIENT_LOG: LogSchema<ClientRecord> = {
   file: "client_log.tsv",
   title: "Client log",
   writer: "load generator",
@@ -115,8 +90,8 @@ export const CLIENT_LOG: LogSchema<ClientRow> = {
       name: "slo_ns",
       duckdbType: "BIGINT",
       unit: "ns",
-      meaning: "the SLO that the experiment set; empty if none",
-      cell: (r) => r.slo ?? "",
+      meaning: "the SLO that the experiment set",
+      cell: (r) => r.slo,
     },
   ],
 };
@@ -124,5 +99,5 @@ export const CLIENT_LOG: LogSchema<ClientRow> = {
 const CELLS = cellsOf(CLIENT_LOG, "documented");
 
 /** One row without its newline. `epochNs`: the row's epoch, in Unix ns. */
-export const encodeClientRow = (row: ClientRow, epochNs: bigint): string =>
-  encodeCells(CELLS, row, epochNs);
+export const encodeClientRow = (record: ClientRecord, epochNs: bigint): string =>
+  encodeCells(CELLS, record, epochNs);

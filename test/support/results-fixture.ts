@@ -5,17 +5,13 @@ import { join } from "node:path";
 import { experiment, ms, perSecond, seconds } from "#experiment/language.ts";
 import { planExperiment } from "#experiment/plan.ts";
 import type { Plan, PlannedRun } from "#experiment/resolved.ts";
+import type { ClientRecord, Outcome } from "#serving/client/events.ts";
 import type { ActionRecord, RequestRecord } from "#serving/controller/events.ts";
 import { addNs, MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
 import { toStoredKeys } from "#stdx/stored-keys.ts";
 import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
 import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
-import {
-  CLIENT_LOG,
-  type ClientRow,
-  encodeClientRow,
-  type Outcome,
-} from "#telemetry/client-log.ts";
+import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
 import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
 import {
   FILES,
@@ -73,7 +69,7 @@ export const FIXTURE_REQUESTS: readonly FixtureRequest[] = [
   answered(3000, 5),
 ];
 
-const clientRow = (request: FixtureRequest, index: number, sloNs: Nanos): ClientRow => {
+const clientRow = (request: FixtureRequest, index: number, sloNs: Nanos): ClientRecord => {
   const isSent = request.outcome !== "dropped";
   return {
     clientId: 0,

@@ -1,8 +1,9 @@
 /** batch_log.tsv, client_log.tsv, the sidecar, and what all schemas have in common. */
 import { describe, expect, test } from "bun:test";
+import type { ClientRecord } from "#serving/client/events.ts";
 import { ns } from "#stdx/nanos.ts";
 import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
-import { CLIENT_LOG, type ClientRow, encodeClientRow } from "#telemetry/client-log.ts";
+import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
 import { LOGS } from "#telemetry/logs.ts";
 import { duckdbColumns, headerLine } from "#telemetry/schema.ts";
 import { encodeSidecar, parseSidecar } from "#telemetry/sidecar.ts";
@@ -47,7 +48,7 @@ test("batch rows: one per request of the batch, in batch order", () => {
 });
 
 describe("client rows", () => {
-  const ok: ClientRow = {
+  const ok: ClientRecord = {
     clientId: 1,
     userRequestId: 12,
     modelId: 3,
@@ -76,16 +77,15 @@ describe("client rows", () => {
     });
   });
   test("never sent: empty cells, never zeros", () => {
-    const dropped: ClientRow = {
+    const dropped: ClientRecord = {
       ...ok,
       sent: null,
       received: null,
       outcome: "dropped",
       result: null,
-      slo: null,
     };
     expect(encodeClientRow(dropped, EPOCH)).toBe(
-      "1\t12\t3\t4\tinteractive\t1700000000000000011\t\t\tdropped\t\t",
+      "1\t12\t3\t4\tinteractive\t1700000000000000011\t\t\tdropped\t\t25000000",
     );
   });
   test("a class name cannot break the row", () => {
