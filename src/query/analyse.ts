@@ -133,6 +133,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
         gpus: view.gpus,
         ...rows,
         whole: wholeOf(rows.whole, view),
+        health: null,
       };
     });
     return {

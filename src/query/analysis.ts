@@ -112,6 +112,70 @@ export interface WholeRunCounts {
   readonly controllerRequests: number | null;
 }
 
+/** One host in the measurement window, by its supervisor's samples; null where the kernel does not count it. */
+export interface HostHealth {
+  readonly host: string;
+  readonly cpuCount: number;
+  readonly samples: number;
+  /** Length of the window that the figures cover. */
+  readonly windowNs: number;
+  /** Longest time between two samples, window edges included. */
+  readonly sampleGapMaxNs: number;
+  /** CPU time of all cores that was not idle. */
+  readonly cpuBusyNs: number;
+  readonly stealNs: number | null;
+  /** Time in which at least one task waited for a CPU, for memory, for a disk. */
+  readonly cpuPressureNs: number | null;
+  readonly memoryPressureNs: number | null;
+  readonly ioPressureNs: number | null;
+  /** Time in which the control group was held back by its CPU quota. */
+  readonly throttledNs: number | null;
+  /** Largest |Δrealtime − Δmonotonic| between neighbouring samples of the whole run. */
+  readonly clockStepMaxNs: number;
+}
+
+/** One process in the measurement window, by its supervisor's samples. */
+export interface ProcessHealth {
+  readonly process: string;
+  readonly host: string;
+  readonly samples: number;
+  readonly cpuNs: number;
+  /** Time that its main thread was ready to run and had no CPU. */
+  readonly runDelayNs: number | null;
+  /** Largest growth of run_delay between neighbouring samples. */
+  readonly runDelayMaxNs: number | null;
+  /** Samples that saw it stopped (T, t). */
+  readonly stoppedSamples: number;
+  readonly rssMaxBytes: number;
+  readonly majorFaults: number;
+}
+
+/** One role's event loop in the measurement window, by its own word. */
+export interface LoopHealth {
+  readonly process: string;
+  readonly samples: number;
+  /** Work only: neither waiting nor napping nor idle turns. */
+  readonly busyNs: number;
+  /** The time that `busyNs` is a part of: from the first to the last sample used. */
+  readonly intervalNs: number;
+  /** Longest stretch in which the loop did not look for messages. */
+  readonly stallMaxNs: number;
+  /** Stretches longer than 1 ms. */
+  readonly stalls: number;
+  readonly gcCount: number;
+  readonly gcPauseMaxNs: number | null;
+  /** The largest difference of clocks to a peer, by magnitude, and the round trip to that peer. */
+  readonly clockDeltaNs: number | null;
+  readonly roundTripNs: number | null;
+}
+
+/** What happened to the machines and to each process during the measurement window. */
+export interface RunHealth {
+  readonly hosts: readonly HostHealth[];
+  readonly processes: readonly ProcessHealth[];
+  readonly loops: readonly LoopHealth[];
+}
+
 /** Everything known of one run. Without logs the lists are empty and `metrics` has no entry. */
 export interface RunAnalysis {
   readonly index: number;
@@ -132,6 +196,8 @@ export interface RunAnalysis {
   readonly latencyTail: readonly TailPoint[];
   readonly intervals: readonly IntervalRow[];
   readonly whole: WholeRunCounts | null;
+  /** Null for foreign logs and for folders of before it was recorded. */
+  readonly health: RunHealth | null;
 }
 
 /** A results folder, analysed. */

@@ -54,6 +54,7 @@ const sound: RunAnalysis = {
   latencyTail: [],
   intervals: [],
   whole: { scheduled: 100, sent: 100, dropped: 0, controllerRequests: 100 },
+  health: null,
 };
 
 const kindsOf = (change: Partial<RunAnalysis>, more: Partial<DoubtedRun> = {}): string[] =>
