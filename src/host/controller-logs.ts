@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogFile } from "#host/log-file.ts";
+import type { LoopStatistics } from "#host/loop-statistics.ts";
 import type { ControllerLog } from "#serving/controller/controller-types.ts";
 import type { ActionRecord, RequestRecord } from "#serving/controller/events.ts";
 import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
@@ -19,6 +20,7 @@ export interface ControllerLogsOptions {
   readonly logs: readonly ControllerLog[];
   /** Instants of records count from here, in ns since the Unix epoch. */
   readonly epochNs: bigint;
+  readonly loop: LoopStatistics;
   readonly onStatus: (line: StatusLine) => void;
   /** Takes lines for people. */
   readonly onLine: (line: string) => void;
@@ -70,7 +72,7 @@ export class ControllerLogs {
   }
 
   #open(schema: LogSchema<never>, what: ControllerLog): LogFile | null {
-    const { dir, logs, onLine, onStatus } = this.#options;
+    const { dir, logs, loop, onLine, onStatus } = this.#options;
     if (!logs.includes(what)) return null;
     const log = schema.file;
     const path = join(dir, log);
@@ -79,6 +81,7 @@ export class ControllerLogs {
       dir,
       name: log,
       header: headerLine(schema),
+      loop,
       onStopped: (reason) => this.#warn(`No more ${what} are logged: ${reason}`),
     });
     if (!opened.ok) {

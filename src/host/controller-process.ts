@@ -12,6 +12,8 @@ import {
   type Listener,
   listen,
 } from "#host/link.ts";
+import { LoopReport } from "#host/loop-report.ts";
+import { LoopStatistics } from "#host/loop-statistics.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
 import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
 import {
@@ -97,6 +99,7 @@ class Traffic {
 export class ControllerProcess {
   readonly #options: ControllerProcessOptions;
   readonly #clock: Clock = startClock();
+  readonly #loop = new LoopStatistics(() => this.#clock.now());
   readonly #controller: ControllerMachine;
   readonly #alarm: Alarm;
   readonly #traffic = new Traffic();
@@ -123,16 +126,25 @@ export class ControllerProcess {
     this.#alarm = new Alarm({
       clock: this.#clock,
       mode: "coarse",
-      onDue: () => this.#step({ kind: "timer" }),
+      onDue: () => {
+        this.#loop.begin();
+        this.#step({ kind: "timer" });
+        this.#loop.end();
+      },
     });
   }
 
   /** Serves until it is stopped or cannot start; settles once connections and logs are closed. */
   async run(): Promise<ControllerEnding> {
-    const { onLine } = this.#options;
+    const { onLine, onStatus } = this.#options;
     onLine("Starting Clockwork Controller");
     const seconds = TRAFFIC_INTERVAL_MS / 1000;
     const traffic = setInterval(() => onLine(this.#traffic.takeLine(seconds)), TRAFFIC_INTERVAL_MS);
+    const peers = () => [
+      ...this.#clients.values(),
+      ...this.#workers.filter((worker) => worker !== null),
+    ];
+    const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     try {
       if (await this.#listen()) {
         this.#openLogs();
@@ -141,6 +153,7 @@ export class ControllerProcess {
       return await this.#ended.promise;
     } finally {
       clearInterval(traffic);
+      report.stop();
       await this.#close();
     }
   }
@@ -156,7 +169,16 @@ export class ControllerProcess {
     const { onStatus, onLine, clients } = this.#options;
     const { epochNs } = this.#clock;
     const logs = CONTROLLER_TYPES.get(controller.strategy)?.logs ?? [];
-    this.#logs = new ControllerLogs({ dir: logDir, dialect, logs, epochNs, onStatus, onLine });
+    const loop = this.#loop;
+    this.#logs = new ControllerLogs({
+      dir: logDir,
+      dialect,
+      logs,
+      epochNs,
+      loop,
+      onStatus,
+      onLine,
+    });
     if (STRATEGIES.has(controller.strategy)) {
       const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
       for (const line of parameterText({ ...controller, inputFor })) onLine(line);
@@ -170,6 +192,7 @@ export class ControllerProcess {
     const listening = await listen({
       endpoint: ENDPOINTS.controllerForClients,
       clock: this.#clock,
+      loop: this.#loop,
       ...clients,
       accept: (link) => this.#acceptClient(link),
     });
@@ -206,6 +229,7 @@ export class ControllerProcess {
       const connected = await connect({
         endpoint: ENDPOINTS.controllerForWorkers,
         clock: this.#clock,
+        loop: this.#loop,
         host,
         port,
         timeoutMs: connectTimeoutMs,

@@ -21,6 +21,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
+import type { LoopStatistics } from "#host/loop-statistics.ts";
 import { type DialOptions, dialUntil, explainListen, type LinkError } from "#host/tcp.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
@@ -58,6 +59,8 @@ export interface LinkHandlers<E extends Endpoint> {
 export interface LinkOptions<E extends Endpoint> {
   readonly endpoint: E;
   readonly clock: Clock;
+  /** Is told of the time that this connection's messages take. */
+  readonly loop?: LoopStatistics;
   readonly host: string;
   readonly port: number;
   readonly accept: (link: Link<E>) => LinkHandlers<E>;
@@ -85,6 +88,7 @@ export class Link<E extends Endpoint> {
   readonly #socket: Socket;
   readonly #endpoint: E;
   readonly #clock: Clock;
+  readonly #loop: LoopStatistics | undefined;
   readonly #queueBytesMax: number;
   readonly #decoder: FrameDecoder<E["receives"]>;
   readonly #sync = new ClockSync();
@@ -103,6 +107,7 @@ export class Link<E extends Endpoint> {
     this.#socket = socket;
     this.#endpoint = options.endpoint;
     this.#clock = options.clock;
+    this.#loop = options.loop;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
     this.#decoder = new FrameDecoder(options.endpoint.receives, options.limits ?? DEFAULT_LIMITS);
     this.peer = `${socket.remoteAddress ?? options.host}:${socket.remotePort ?? options.port}`;
@@ -201,6 +206,12 @@ export class Link<E extends Endpoint> {
   }
 
   #onData(chunk: Uint8Array): void {
+    this.#loop?.begin();
+    this.#takeIn(chunk);
+    this.#loop?.end();
+  }
+
+  #takeIn(chunk: Uint8Array): void {
     const readAt = this.#clock.now();
     if (this.#reason !== null) return;
     this.#decoder.push(chunk, readAt);
@@ -215,18 +226,25 @@ export class Link<E extends Endpoint> {
       const receivedNs = toAbsolute(this.#clock, ns(preHeaderAt));
       this.#sync.add({ receivedNs, sendTimeNs, localDeltaNs });
       this.#handlers.onMessage(frame, readAt);
+      this.#loop?.step();
       if (this.#reason !== null) return;
     }
   }
 
   readonly #onTurnEnd = (): void => {
     this.#isFlushPlanned = false;
-    this.#flush(false);
+    this.#flushCounted();
   };
 
   #onDrain(): void {
     this.#isBlocked = false;
+    this.#flushCounted();
+  }
+
+  #flushCounted(): void {
+    this.#loop?.begin();
     this.#flush(false);
+    this.#loop?.end();
   }
 
   /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */

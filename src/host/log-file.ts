@@ -12,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join, parse } from "node:path";
+import type { LoopStatistics } from "#host/loop-statistics.ts";
 
 /** Rows wait this long at most; half of what the design allows, so that a busy event loop still keeps to it. */
 const FLUSH_AFTER_MS = 500;
@@ -27,6 +28,8 @@ export interface LogFileOptions {
   readonly header: string;
   /** Called once when the log can no longer be written; rows after that are counted as lost. */
   readonly onStopped?: (reason: string) => void;
+  /** Is told of the time that writing takes. */
+  readonly loop?: LoopStatistics;
 }
 
 export type OpenLog =
@@ -104,6 +107,7 @@ const missingDirectory = (dir: string): string | null => {
 export class LogFile {
   readonly path: string;
   readonly #onStopped: (reason: string) => void;
+  readonly #loop: LoopStatistics | undefined;
   /** Null once closed or stopped. */
   #fd: number | null;
   #pending: string[] = [];
@@ -114,10 +118,11 @@ export class LogFile {
   #rows = 0;
   #lostRows = 0;
 
-  private constructor(path: string, fd: number, onStopped: (reason: string) => void) {
+  private constructor(path: string, fd: number, options: LogFileOptions) {
     this.path = path;
     this.#fd = fd;
-    this.#onStopped = onStopped;
+    this.#onStopped = options.onStopped ?? (() => {});
+    this.#loop = options.loop;
   }
 
   /** Moves an older log of that name aside and writes the header; fails, with the reason, where that is not possible. */
@@ -127,7 +132,7 @@ export class LogFile {
       const missing = missingDirectory(options.dir);
       if (missing !== null) return { ok: false, reason: missing };
       const movedTo = moveAside(path);
-      const log = new LogFile(path, openSync(path, "wx"), options.onStopped ?? (() => {}));
+      const log = new LogFile(path, openSync(path, "wx"), options);
       const failure = log.#writeHeader(options.header);
       return failure === null ? { ok: true, log, movedTo } : { ok: false, reason: failure };
     } catch (error) {
@@ -162,6 +167,12 @@ export class LogFile {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#fd === null || this.#pending.length === 0) return;
+    this.#loop?.begin();
+    this.#writePending();
+    this.#loop?.end();
+  }
+
+  #writePending(): void {
     const rows = this.#pending.length;
     const bytes = Buffer.from(`${this.#pending.join("\n")}\n`);
     this.#pending = [];

@@ -10,6 +10,8 @@ import {
   type Listener,
   listen,
 } from "#host/link.ts";
+import { LoopReport } from "#host/loop-report.ts";
+import { LoopStatistics } from "#host/loop-statistics.ts";
 import { nappingTimers } from "#host/nap-timers.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { EMPTY_PAYLOAD, toPayload } from "#host/wire-mapping.ts";
@@ -59,6 +61,7 @@ interface Controller {
 export class WorkerProcess {
   readonly #options: WorkerProcessOptions;
   readonly #clock: Clock = startClock();
+  readonly #loop = new LoopStatistics(() => this.#clock.now());
   readonly #worker: PacedWorker;
   readonly #alarm: Alarm;
   readonly #stopped = Promise.withResolvers<void>();
@@ -70,8 +73,11 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     this.#worker = new PacedWorker(options.worker, options.device);
-    const onDue = (): void =>
+    const onDue = (): void => {
+      this.#loop.begin();
       this.#carryOut(this.#worker.step(this.#clock.now(), { kind: "timer" }));
+      this.#loop.end();
+    };
     const timers = nappingTimers(this.#clock, () => this.#alarm.at, NAP_MAX);
     this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
   }
@@ -82,6 +88,7 @@ export class WorkerProcess {
     const listening = await listen({
       endpoint: ENDPOINTS.worker,
       clock: this.#clock,
+      loop: this.#loop,
       host: bind,
       port,
       accept: (link) => this.#accept(link),
@@ -89,7 +96,10 @@ export class WorkerProcess {
     if (!listening.ok) return err(listening.error.message);
     onLine(`IO service thread listening on ${bind}:${listening.value.port}`);
     onStatus({ event: "ready", role: "worker", port: listening.value.port });
+    const peers = () => this.#controllers.map(({ link }) => link);
+    const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     await this.#stopped.promise;
+    report.stop();
     await this.#close(listening.value);
     return ok(undefined);
   }

@@ -41,6 +41,27 @@ export type StatusLine =
     }
   /** The last request was sent; outstanding ones are awaited. */
   | { readonly event: "draining"; readonly outstanding: number }
+  /** Once a second from every role: how its event loop fared. Longest ones are of the time since the line before. */
+  | {
+      readonly event: "loop";
+      readonly at_ns: string;
+      /** Work only: neither waiting nor napping nor idle turns. */
+      readonly busy_ns: number;
+      readonly turns: number;
+      /** The longest stretch in which the loop did not look for messages. */
+      readonly stall_max_ns: number;
+      /** Stretches longer than 1 ms. */
+      readonly stalls: number;
+      readonly gc_count: number;
+      /** An upper bound; null when none was noticed. */
+      readonly gc_pause_max_ns: number | null;
+      /** This role's clock minus the peer's, and the shortest round trip that this rests on. */
+      readonly clock: readonly {
+        readonly peer: string;
+        readonly delta_ns: number;
+        readonly round_trip_ns: number;
+      }[];
+    }
   /** Every request has its outcome and the client's log is complete on disk. */
   | { readonly event: "drained"; readonly unknown: number }
   /** Printed last, before a clean exit. */
