@@ -1,25 +1,26 @@
 /** The client role as a process: drives the load generator behind a real connection, clock and log. */
 import { Alarm } from "#host/alarm.ts";
-import { type Clock, startClock, toAbsolute } from "#host/clock.ts";
+import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
 import { LogFile } from "#host/log-file.ts";
 import { nappingTimers } from "#host/nap-timers.ts";
 import { EMPTY_PAYLOAD, requestToWire, responseFromWire, toPayload } from "#host/wire-mapping.ts";
-import type { ClientEffect, ClientEvent, SendWindow } from "#serving/client/events.ts";
-import { LoadGenerator, type LoadGeneratorOptions } from "#serving/client/load-generator.ts";
+import type { ClientEffect, ClientEvent, LoadedModel, SendWindow } from "#serving/client/events.ts";
+import { LoadGenerator } from "#serving/client/load-generator.ts";
+import type { LoadGeneratorOptions } from "#serving/client/options.ts";
 import { assertNever } from "#stdx/assert.ts";
-import { toMs } from "#stdx/nanos.ts";
-import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
+import { type Nanos, toMs } from "#stdx/nanos.ts";
+import { CLIENT_LOG, clientLogFile, encodeClientRow } from "#telemetry/client-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
-import type { ControlLine, StatusLine } from "#telemetry/status-line.ts";
+import type { ControlLine, StatedModel, StatusLine } from "#telemetry/status-line.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
 
 export interface ClientProcessOptions {
   /** The controller's client port. */
   readonly host: string;
   readonly port: number;
-  /** Where `client_log.tsv` goes; null writes none. */
+  /** Where the client's log goes; null writes none. */
   readonly logDir: string | null;
   /** What to send and when; the process adds inputs and limits. */
   readonly load: Omit<LoadGeneratorOptions, "makeInput">;
@@ -99,8 +100,27 @@ export class ClientProcess {
 
   /** A command of whoever controls the process. */
   onCommand(line: ControlLine): void {
-    if (line.command === "stop") this.stop();
-    else this.#step({ kind: "start" });
+    switch (line.command) {
+      case "models":
+        this.#step({ kind: "models", models: line.models.map(fromStated) });
+        break;
+      case "start":
+        this.#step({ kind: "start", ...(line.at_ns === undefined ? {} : this.#at(line.at_ns)) });
+        break;
+      case "finish":
+        this.#options.onLine(`sending ends early: ${line.reason}`);
+        this.#step({ kind: "finish", ...this.#at(line.at_ns) });
+        break;
+      case "stop":
+        this.stop();
+        break;
+      default:
+        assertNever(line);
+    }
+  }
+
+  #at(absoluteNs: string): { readonly at: Nanos } {
+    return { at: fromAbsolute(this.#clock, BigInt(absoluteNs)) };
   }
 
   /** Ends at once: open requests become unknown, the log is closed. */
@@ -116,9 +136,13 @@ export class ClientProcess {
     this.stop();
   }
 
+  get #logName(): string {
+    return clientLogFile(this.#options.load.clientId);
+  }
+
   #openLog(): boolean {
     const { logDir, onStatus } = this.#options;
-    const log = CLIENT_LOG.file;
+    const log = this.#logName;
     if (logDir === null) {
       onStatus({ event: "log", log, path: null, reason: "no --log-dir was given" });
       return true;
@@ -157,7 +181,7 @@ export class ClientProcess {
         this.#log?.append(encodeClientRow(effect.record, this.#clock.epochNs));
         break;
       case "ready": {
-        const models = effect.models.map(({ model, modelId }) => ({ model, model_id: modelId }));
+        const models = effect.models.map(toStated);
         const { expectedRequests } = effect;
         onStatus({
           event: "ready",
@@ -172,14 +196,14 @@ export class ClientProcess {
         onStatus({ event: "started", ...this.#toStored(effect) });
         break;
       case "progress":
-        onStatus(toProgressLine(effect));
+        onStatus(toProgressLine(effect, String(toAbsolute(this.#clock, effect.progress.at))));
         break;
       case "draining":
         onStatus({ event: "draining", outstanding: effect.outstanding });
         break;
       case "drained":
         this.#log?.flush();
-        onStatus({ event: "drained", unknown: effect.unknown });
+        onStatus(toDrainedLine(effect));
         if (!this.#options.waitForStop || this.#failure !== null) this.#end();
         break;
       case "failed":
@@ -223,7 +247,7 @@ export class ClientProcess {
   #close(): ClientEnding {
     if (this.#log !== null) {
       const rows = this.#log.close();
-      this.#options.onStatus({ event: "log-closed", log: CLIENT_LOG.file, rows });
+      this.#options.onStatus({ event: "log-closed", log: this.#logName, rows });
     }
     return this.#ending();
   }
@@ -231,14 +255,39 @@ export class ClientProcess {
 
 const NS_PER_MS = 1e6;
 
-const toProgressLine = ({
-  progress,
-}: Extract<ClientEffect, { readonly kind: "progress" }>): StatusLine => ({
+const toStated = ({ model, modelId, inputBytes }: LoadedModel): StatedModel => ({
+  model,
+  model_id: modelId,
+  input_bytes: inputBytes,
+});
+
+const fromStated = (stated: StatedModel): LoadedModel => ({
+  model: stated.model,
+  modelId: stated.model_id,
+  inputBytes: stated.input_bytes,
+});
+
+const toDrainedLine = ({
+  unknown,
+  expectedRequests,
+}: Extract<ClientEffect, { readonly kind: "drained" }>): StatusLine => ({
+  event: "drained",
+  unknown,
+  ...(expectedRequests === undefined ? {} : { expected_requests: expectedRequests }),
+});
+
+const toProgressLine = (
+  { progress }: Extract<ClientEffect, { readonly kind: "progress" }>,
+  atNs: string,
+): StatusLine => ({
   event: "progress",
+  at_ns: atNs,
   scheduled: progress.scheduled,
   sent: progress.sent,
   ok: progress.ok,
+  good: progress.good,
   failed: progress.failed,
+  unknown: progress.unknown,
   dropped: progress.dropped,
   outstanding: progress.outstanding,
   rate_per_s: progress.ratePerS,

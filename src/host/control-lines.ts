@@ -1,17 +1,49 @@
 /** Commands that come in on standard input, one JSON object per line; the end of input is the order to stop. */
-import type { ControlLine } from "#telemetry/status-line.ts";
+import type { ControlLine, StatedModel } from "#telemetry/status-line.ts";
 
-/** A line longer than this is no command. */
-const LINE_CHARS_MAX = 4096;
+/** A line longer than this is no command; that of a hundred thousand model instances is a tenth of it. */
+const LINE_CHARS_MAX = 64 * 2 ** 20;
+
+interface Loose {
+  readonly command: unknown;
+  readonly at_ns?: unknown;
+  readonly reason?: unknown;
+  readonly models?: unknown;
+}
+
+const isInstant = (value: unknown): value is string =>
+  typeof value === "string" && /^\d{1,20}$/.test(value);
+
+const isModel = (value: unknown): value is StatedModel => {
+  if (typeof value !== "object" || value === null) return false;
+  const { model, model_id, input_bytes } = value as Partial<Record<keyof StatedModel, unknown>>;
+  return (
+    typeof model === "string" && Number.isSafeInteger(model_id) && Number.isSafeInteger(input_bytes)
+  );
+};
+
+const toCommand = ({ command, at_ns, reason, models }: Loose): ControlLine | null => {
+  switch (command) {
+    case "stop":
+      return { command };
+    case "start":
+      if (at_ns === undefined) return { command };
+      return isInstant(at_ns) ? { command, at_ns } : null;
+    case "finish":
+      return isInstant(at_ns) && typeof reason === "string" ? { command, at_ns, reason } : null;
+    case "models":
+      return Array.isArray(models) && models.every(isModel) ? { command, models } : null;
+    default:
+      return null;
+  }
+};
 
 /** The command in a line, or null when it is none. */
 export const parseControlLine = (line: string): ControlLine | null => {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null || !("command" in value)) return null;
-    return value.command === "start" || value.command === "stop"
-      ? { command: value.command }
-      : null;
+    return toCommand(value);
   } catch {
     // Not JSON: the caller says so and goes on.
     return null;

@@ -205,7 +205,7 @@ export class RunMachine {
   }
 
   #onClientReady(ready: Extract<StatusLine, { readonly event: "ready" }>): void {
-    this.#models = ready.models ?? [];
+    this.#models = (ready.models ?? []).map(({ model, model_id }) => ({ model, model_id }));
     this.#expectedRequests = ready.expected_requests ?? null;
     this.#enter("ready");
     this.#enter("measuring");

@@ -24,6 +24,7 @@ export const MINUTE = 60_000_000_000 as Nanos;
 export const addNs = (a: Nanos, b: Nanos): Nanos => (a + b) as Nanos;
 export const subNs = (a: Nanos, b: Nanos): Nanos => (a - b) as Nanos;
 export const maxNs = (a: Nanos, b: Nanos): Nanos => (a > b ? a : b);
+export const minNs = (a: Nanos, b: Nanos): Nanos => (a < b ? a : b);
 
 /** Milliseconds for people and timers; loses nothing below 104 days but is no longer a whole number. */
 export const toMs = (value: Nanos): number => value / 1_000_000;

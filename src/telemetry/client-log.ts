@@ -98,6 +98,10 @@ export const CLIENT_LOG: LogSchema<ClientRecord> = {
 
 const CELLS = cellsOf(CLIENT_LOG, "documented");
 
+/** The file of one load generator's log; the first one's has no number, as there often is no other. */
+export const clientLogFile = (clientId: number): string =>
+  clientId === 0 ? CLIENT_LOG.file : CLIENT_LOG.file.replace(".tsv", `.${clientId}.tsv`);
+
 /** One row without its newline. `epochNs`: the row's epoch, in Unix ns. */
 export const encodeClientRow = (record: ClientRecord, epochNs: bigint): string =>
   encodeCells(CELLS, record, epochNs);

@@ -2,6 +2,13 @@
 
 export const STATUS_MARKER = "@escapement";
 
+/** A model instance with the id that the controller gave it, and the size of one uncompressed input. */
+export interface StatedModel {
+  readonly model: string;
+  readonly model_id: number;
+  readonly input_bytes: number;
+}
+
 /** Instants are decimal strings of ns since the Unix epoch. Counters are totals since the start. */
 export type StatusLine =
   /** The role serves (worker, controller) or is connected, loaded and waiting for `start` (client). */
@@ -9,7 +16,8 @@ export type StatusLine =
       readonly event: "ready";
       readonly role: "controller" | "worker" | "client";
       readonly port: number | null;
-      readonly models?: readonly { readonly model: string; readonly model_id: number }[];
+      readonly models?: readonly StatedModel[];
+      /** Of this client's share of the schedule, in the measurement window; null where responses decide. */
       readonly expected_requests?: number | null;
     }
   /** Where a telemetry log goes; null path when none is written, with the reason. */
@@ -29,10 +37,14 @@ export type StatusLine =
   /** About once a second from the client; `p99_ms` and rates over the last interval. */
   | {
       readonly event: "progress";
+      readonly at_ns: string;
       readonly scheduled: number;
       readonly sent: number;
       readonly ok: number;
+      /** Those of `ok` within their SLO. */
+      readonly good: number;
       readonly failed: number;
+      readonly unknown: number;
       readonly dropped: number;
       readonly outstanding: number;
       readonly rate_per_s: number;
@@ -63,13 +75,25 @@ export type StatusLine =
       }[];
     }
   /** Every request has its outcome and the client's log is complete on disk. */
-  | { readonly event: "drained"; readonly unknown: number }
+  | {
+      readonly event: "drained";
+      readonly unknown: number;
+      /** Of the measurement window as it was shortened; absent unless sending was ended early. */
+      readonly expected_requests?: number | null;
+    }
   /** Printed last, before a clean exit. */
   | { readonly event: "log-closed"; readonly log: string; readonly rows: number }
   | { readonly event: "error"; readonly message: string };
 
 /** Commands to a client, one JSON object per line on its standard input. End of input means: stop at once. */
-export type ControlLine = { readonly command: "start" } | { readonly command: "stop" };
+export type ControlLine =
+  /** The run's model instances, to a client that loads none itself. */
+  | { readonly command: "models"; readonly models: readonly StatedModel[] }
+  /** Sending begins at `at_ns`, an instant that all clients of a run share; at once without it. */
+  | { readonly command: "start"; readonly at_ns?: string }
+  /** Sending ends at `at_ns`: what is due later is never sent, and what is out is awaited. */
+  | { readonly command: "finish"; readonly at_ns: string; readonly reason: string }
+  | { readonly command: "stop" };
 
 export const formatStatusLine = (line: StatusLine): string =>
   `${STATUS_MARKER} ${JSON.stringify(line)}`;

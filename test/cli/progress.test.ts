@@ -9,10 +9,13 @@ const RUNS = [plannedRun(0), plannedRun(1)] as const;
 
 const COUNTERS: ProgressCounters = {
   event: "progress",
+  at_ns: "0",
   scheduled: 1000,
   sent: 1000,
   ok: 990,
+  good: 42,
   failed: 0,
+  unknown: 0,
   dropped: 0,
   outstanding: 10,
   rate_per_s: 999.6,

@@ -138,8 +138,10 @@ const send = async (): Promise<void> => {
   say({ event: "started", ...instants });
   stage("measuring");
   await Bun.sleep(sendMs);
-  const counters = { scheduled: ROWS, sent: ROWS, ok: ROWS, failed: 0, dropped: 0, outstanding: 0 };
-  say({ event: "progress", ...counters, rate_per_s: 60, goodput_per_s: 60, p99_ms: 1.5 });
+  const sent = { at_ns: at(sendMs), scheduled: ROWS, sent: ROWS };
+  const ended = { ok: ROWS, good: ROWS, failed: 0, unknown: 0, dropped: 0, outstanding: 0 };
+  const rates = { rate_per_s: 60, goodput_per_s: 60, p99_ms: 1.5 };
+  say({ event: "progress", ...sent, ...ended, ...rates });
   if (Object.values(faults).some((each) => each === "dies-measuring" || each === "fills-disk"))
     return;
   say({ event: "draining", outstanding: 0 });
@@ -157,7 +159,7 @@ const runClient = (): void => {
     event: "ready",
     role: "client",
     port: null,
-    models: [{ model: "m", model_id: 0 }],
+    models: [{ model: "m", model_id: 0, input_bytes: 1 }],
     expected_requests: ROWS,
   });
 };

@@ -15,9 +15,13 @@ export type ClientEvent =
     }
   /** The network layer took, at `now`, every message up to and including `upTo`. */
   | { readonly kind: "sent"; readonly upTo: number }
-  /** Sending begins a small lead after `now`; only valid once ready. */
-  | { readonly kind: "start" }
-  /** Ends at once: what is outstanding becomes unknown, what is not due is never scheduled. */
+  /** The model instances of the run, for a generator that loads none itself. */
+  | { readonly kind: "models"; readonly models: readonly LoadedModel[] }
+  /** Sending begins at `at`, or a small lead after `now` without it; only valid once ready. */
+  | { readonly kind: "start"; readonly at?: Nanos }
+  /** Sending ends early: what is due before `at` is still sent, and what is due later is not part of the run. */
+  | { readonly kind: "finish"; readonly at: Nanos }
+  /** Ends at once: what is outstanding becomes unknown, what is due dropped, what is not due is never scheduled. */
   | { readonly kind: "stop" }
   | { readonly kind: "timer" };
 
@@ -34,7 +38,12 @@ export type ClientEffect =
   | { readonly kind: "progress"; readonly progress: ClientProgress }
   | { readonly kind: "draining"; readonly outstanding: number }
   /** Every scheduled request has its outcome; nothing more will be sent or recorded. */
-  | { readonly kind: "drained"; readonly unknown: number }
+  | {
+      readonly kind: "drained";
+      readonly unknown: number;
+      /** Requests expected in the measurement window as it was shortened; absent unless sending ended early. */
+      readonly expectedRequests?: number | null;
+    }
   /** Something ended the run before its time; `drained` follows if sending had begun. */
   | { readonly kind: "failed"; readonly message: string }
   /** One line for people. */
@@ -80,9 +89,12 @@ export interface ClientRecord {
 
 /** Totals since the start of sending; rates and p99 over the last interval. */
 export interface ClientProgress {
+  readonly at: Nanos;
   readonly scheduled: number;
   readonly sent: number;
   readonly ok: number;
+  /** Those of `ok` that were answered within their SLO, from the scheduled instant. */
+  readonly good: number;
   readonly failed: number;
   readonly unknown: number;
   readonly dropped: number;

@@ -1,41 +1,21 @@
 /** The load generator: sends each request at its scheduled instant, whatever became of the others, and books its outcome. */
-import type {
-  ClientEffect,
-  ClientEvent,
-  ClientRecord,
-  LoadedModel,
-  Outcome,
-  SendWindow,
-} from "#serving/client/events.ts";
-import { type LoaderStep, type ModelDemand, ModelLoader } from "#serving/client/model-loader.ts";
+import type { ClientEffect, ClientEvent, LoadedModel } from "#serving/client/events.ts";
+import { type LoaderStep, ModelLoader } from "#serving/client/model-loader.ts";
+import type { LoadGeneratorOptions } from "#serving/client/options.ts";
+import {
+  DROPPED,
+  type Ending,
+  type Outstanding,
+  toEnding,
+  toRecord,
+  UNKNOWN,
+} from "#serving/client/outstanding.ts";
 import { ProgressCounters } from "#serving/client/progress.ts";
-import type { ClientRequest, ClientResponse, Payload } from "#serving/messages.ts";
-import { STATUS } from "#serving/status.ts";
+import { SendSchedule } from "#serving/client/send-schedule.ts";
+import type { ClientRequest } from "#serving/messages.ts";
 import { assert } from "#stdx/assert.ts";
-import { addNs, MILLISECOND, type Nanos, ns, SECOND, subNs } from "#stdx/nanos.ts";
-import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
-
-export interface LoadGeneratorOptions {
-  readonly clientId: number;
-  readonly models: readonly ModelDemand[];
-  /** Folder of the model zoo as the workers see it. */
-  readonly modelDir: string;
-  readonly arrivals: ArrivalProcess;
-  readonly warmUp: Nanos;
-  readonly duration: Nanos;
-  readonly coolDown: Nanos;
-  readonly slo: Nanos;
-  /** From the connection until every model serves. */
-  readonly readyLimit: Nanos;
-  /** From the end of sending until every response is in; what is missing then is unknown. */
-  readonly drainLimit: Nanos;
-  /** Requests that would make more outstanding are dropped; at least the slots of a closed loop. */
-  readonly outstandingMax: number;
-  /** Makes the input of a request, given the model's input size. */
-  readonly makeInput: (inputBytes: number) => Payload;
-  /** Sending begins as soon as every model serves, without a `start` event. */
-  readonly startWhenReady: boolean;
-}
+import { addNs, MILLISECOND, minNs, type Nanos, ns, SECOND, subNs } from "#stdx/nanos.ts";
+import type { Arrival } from "#workload/arrival.ts";
 
 /** Leaves time to tell the runner before the first request is due. */
 const START_LEAD = ns(50 * MILLISECOND);
@@ -47,33 +27,9 @@ const ID_MAX = 2 ** 31 - 1;
 
 type Phase = "connecting" | "loading" | "ready" | "sending" | "abandoning" | "draining" | "over";
 
-/** A request on its way. `sent` is null until the network layer took it. */
-interface Outstanding {
-  readonly arrival: Arrival;
-  readonly scheduled: Nanos;
-  readonly userRequestId: number;
-  readonly modelId: number;
-  sent: Nanos | null;
-}
-
-interface Ending {
-  readonly outcome: Outcome;
-  readonly received: Nanos | null;
-  readonly result: number | null;
-}
-
-const UNKNOWN: Ending = { outcome: "unknown", received: null, result: null };
-const DROPPED: Ending = { outcome: "dropped", received: null, result: null };
-
-const NEVER: SendWindow = {
-  sendStart: ns(0),
-  measureStart: ns(0),
-  measureEnd: ns(0),
-  sendEnd: ns(0),
-};
-
 export class LoadGenerator {
   readonly #options: LoadGeneratorOptions;
+  readonly #schedule: SendSchedule;
   readonly #counters = new ProgressCounters();
   readonly #outstanding = new Map<number, Outstanding>();
   /** Messages handed over but not yet confirmed by a `sent` event, in order of id. */
@@ -83,8 +39,6 @@ export class LoadGenerator {
   #loader: ModelLoader | null = null;
   /** Valid from ready on. */
   #models: readonly LoadedModel[] = [];
-  /** Valid from the start of sending on. */
-  #window = NEVER;
   #nextProgress: Nanos = ns(0);
   #startWanted: boolean;
   #nextMessageId = 0;
@@ -93,6 +47,7 @@ export class LoadGenerator {
 
   constructor(options: LoadGeneratorOptions) {
     this.#options = options;
+    this.#schedule = new SendSchedule(options);
     this.#startWanted = options.startWhenReady;
   }
 
@@ -112,8 +67,14 @@ export class LoadGenerator {
       case "sent":
         this.#onSent(now, event.upTo);
         break;
+      case "models":
+        this.#onModels(now, event.models);
+        break;
       case "start":
-        this.#onStart(now);
+        this.#onStart(now, event.at);
+        break;
+      case "finish":
+        if (this.#phase === "sending") this.#schedule.shorten(event.at);
         break;
       case "stop":
         this.#onStop(now);
@@ -131,29 +92,27 @@ export class LoadGenerator {
       case "loading":
         return this.#loader?.nextTimeout() ?? null;
       case "sending": {
-        const next = this.#options.arrivals.nextAt();
-        const due = next === null ? this.#window.sendEnd : addNs(this.#window.sendStart, next);
-        return due < this.#nextProgress ? due : this.#nextProgress;
+        const due = this.#schedule.nextAt() ?? this.#schedule.window.sendEnd;
+        return minNs(due, this.#nextProgress);
       }
       case "abandoning":
-        return this.#window.sendStart;
-      case "draining": {
-        const limit = this.#drainDeadline();
-        return limit < this.#nextProgress ? limit : this.#nextProgress;
-      }
+        return this.#schedule.window.sendStart;
+      case "draining":
+        return minNs(this.#drainDeadline(), this.#nextProgress);
       default:
         return null;
     }
   }
 
   #drainDeadline(): Nanos {
-    return addNs(this.#window.sendEnd, this.#options.drainLimit);
+    return addNs(this.#schedule.window.sendEnd, this.#options.drainLimit);
   }
 
   #onLinkUp(now: Nanos): void {
     assert(this.#phase === "connecting", "a client connects once");
-    const { models, modelDir, readyLimit } = this.#options;
+    const { models, modelDir, readyLimit, modelsAreGiven } = this.#options;
     this.#phase = "loading";
+    if (modelsAreGiven === true) return;
     this.#loader = new ModelLoader(now, { models, modelDir, limit: readyLimit });
     this.#onLoaderStep(now, this.#loader.request());
   }
@@ -164,31 +123,41 @@ export class LoadGenerator {
     } else if (step.kind === "failed") {
       this.#fail(step.message);
     } else if (step.kind === "loaded") {
-      this.#phase = "ready";
       this.#loader = null;
-      this.#models = step.models;
-      const measureEnd = addNs(this.#options.warmUp, this.#options.duration);
-      const expectedRequests = this.#options.arrivals.expectedCount(
-        this.#options.warmUp,
-        measureEnd,
-      );
-      this.#effects.push({ kind: "ready", models: step.models, expectedRequests });
-      if (this.#startWanted) this.#onStart(now);
+      this.#becomeReady(now, step.models);
     }
   }
 
-  #onStart(now: Nanos): void {
+  #onModels(now: Nanos, models: readonly LoadedModel[]): void {
+    if (this.#phase !== "loading" || this.#options.modelsAreGiven !== true) return;
+    const wanted = this.#options.models.reduce((sum, { instances }) => sum + instances, 0);
+    if (models.length === wanted) this.#becomeReady(now, models);
+    else this.#fail(`was told of ${models.length} model instances, the run has ${wanted}`);
+  }
+
+  #becomeReady(now: Nanos, models: readonly LoadedModel[]): void {
+    this.#phase = "ready";
+    this.#models = models;
+    const expectedRequests = this.#schedule.expectedRequests();
+    this.#effects.push({ kind: "ready", models, expectedRequests });
+    if (this.#startWanted) this.#onStart(now);
+  }
+
+  #onStart(now: Nanos, at?: Nanos): void {
     this.#startWanted = true;
     if (this.#phase !== "ready") return;
-    const { warmUp, duration, coolDown } = this.#options;
-    const sendStart = addNs(now, START_LEAD);
-    const measureStart = addNs(sendStart, warmUp);
-    const measureEnd = addNs(measureStart, duration);
-    this.#window = { sendStart, measureStart, measureEnd, sendEnd: addNs(measureEnd, coolDown) };
+    // A generator that begins later than the others would offer another load than the one that is asked for.
+    if (at !== undefined && at < now) {
+      const lateMs = subNs(now, at) / MILLISECOND;
+      this.#fail(`was told to start sending ${lateMs.toFixed(1)} ms after the instant itself`);
+      return;
+    }
+    const sendStart = at ?? addNs(now, START_LEAD);
+    this.#schedule.begin(sendStart);
     this.#phase = "sending";
     this.#counters.restart(sendStart);
     this.#nextProgress = addNs(sendStart, PROGRESS_EVERY);
-    this.#effects.push({ kind: "started", ...this.#window });
+    this.#effects.push({ kind: "started", ...this.#schedule.window });
   }
 
   #onTimer(now: Nanos): void {
@@ -216,13 +185,13 @@ export class LoadGenerator {
   }
 
   #sendDue(now: Nanos): void {
-    const { arrivals } = this.#options;
+    const schedule = this.#schedule;
     for (let i = 0; i < BATCH_MAX; i++) {
-      const next = arrivals.nextAt();
-      if (next === null || addNs(this.#window.sendStart, next) > now) break;
-      this.#issue(now, arrivals.take());
+      const next = schedule.nextAt();
+      if (next === null || next > now) break;
+      this.#issue(now, next, schedule.take());
     }
-    if (arrivals.nextAt() === null && now >= this.#window.sendEnd) this.#startDraining(now);
+    if (schedule.nextAt() === null && now >= schedule.window.sendEnd) this.#startDraining(now);
   }
 
   #startDraining(now: Nanos): void {
@@ -231,14 +200,14 @@ export class LoadGenerator {
     if (this.#outstanding.size === 0) this.#finish(now);
   }
 
-  #issue(now: Nanos, arrival: Arrival): void {
-    const model = this.#models[arrival.instance];
-    assert(model !== undefined, `no model instance ${arrival.instance}`);
-    const request = this.#book(arrival, model);
+  #issue(now: Nanos, scheduled: Nanos, arrival: Arrival): void {
+    const model = this.#modelOf(arrival);
+    const request = this.#book(arrival, scheduled, model);
     // Ids are used once: a client that has spent them all can only say so, request by request.
     const hasId = this.#nextMessageId <= ID_MAX && request.userRequestId <= ID_MAX;
     if (!hasId || this.#outstanding.size >= this.#options.outstandingMax) {
-      this.#end(now, request, DROPPED);
+      this.#end(request, DROPPED);
+      this.#schedule.onEnded(now, arrival);
       return;
     }
     const input = this.#options.makeInput(model.inputBytes);
@@ -256,11 +225,17 @@ export class LoadGenerator {
     this.#unconfirmed.push(id);
   }
 
-  #book(arrival: Arrival, model: LoadedModel): Outstanding {
+  #modelOf({ instance }: Arrival): LoadedModel {
+    const model = this.#models[instance];
+    assert(model !== undefined, `no model instance ${instance}`);
+    return model;
+  }
+
+  #book(arrival: Arrival, scheduled: Nanos, model: LoadedModel): Outstanding {
     this.#counters.onScheduled();
     return {
       arrival,
-      scheduled: addNs(this.#window.sendStart, arrival.at),
+      scheduled,
       userRequestId: this.#nextUserRequestId++,
       modelId: model.modelId,
       sent: null,
@@ -300,29 +275,16 @@ export class LoadGenerator {
       return;
     }
     this.#outstanding.delete(messageId);
-    this.#end(received, request, toEnding(response, received));
+    this.#end(request, toEnding(response, received));
+    this.#schedule.onEnded(received, request.arrival);
     if (this.#phase === "draining" && this.#outstanding.size === 0) this.#finish(now);
   }
 
-  /** Books the outcome and tells the arrival process, at `instant`. */
-  #end(instant: Nanos, request: Outstanding, ending: Ending): void {
-    const { clientId, slo, arrivals } = this.#options;
-    const record: ClientRecord = {
-      clientId,
-      userRequestId: request.userRequestId,
-      modelId: request.modelId,
-      user: request.arrival.user,
-      className: request.arrival.className,
-      scheduled: request.scheduled,
-      sent: request.sent,
-      received: ending.received,
-      outcome: ending.outcome,
-      result: ending.result,
-      slo,
-    };
+  /** Books the outcome; the caller tells the schedule. */
+  #end(request: Outstanding, ending: Ending): void {
+    const record = toRecord(request, ending, this.#options);
     this.#counters.onEnded(record);
     this.#effects.push({ kind: "request_done", record });
-    arrivals.onEnded(subNs(instant, this.#window.sendStart), request.arrival);
   }
 
   #onLinkDown(now: Nanos, reason: string): void {
@@ -341,29 +303,47 @@ export class LoadGenerator {
 
   /** The rest of the schedule is booked as dropped, so that the log still says what was to be offered. */
   #abandonSome(now: Nanos): void {
-    const { arrivals } = this.#options;
-    for (let i = 0; i < BATCH_MAX && arrivals.nextAt() !== null; i++) {
-      const arrival = arrivals.take();
-      const model = this.#models[arrival.instance];
-      assert(model !== undefined, `no model instance ${arrival.instance}`);
-      // A closed loop is told of an end beyond its own, so that it asks no more.
-      this.#end(this.#window.sendEnd, this.#book(arrival, model), DROPPED);
+    for (let i = 0; i < BATCH_MAX; i++) {
+      const next = this.#schedule.nextAt();
+      if (next === null) break;
+      this.#dropNext(now, next);
     }
-    if (arrivals.nextAt() === null) this.#finish(now);
+    if (this.#schedule.nextAt() === null) this.#finish(now);
+  }
+
+  /** Books the next arrival, due at `scheduled`, as never sent. */
+  #dropNext(now: Nanos, scheduled: Nanos): void {
+    const arrival = this.#schedule.take();
+    this.#end(this.#book(arrival, scheduled, this.#modelOf(arrival)), DROPPED);
+    this.#schedule.onGivenUp(now, arrival);
+  }
+
+  /** What was due and not yet sent would leave no trace otherwise. */
+  #dropOverdue(now: Nanos): void {
+    for (;;) {
+      const next = this.#schedule.nextAt();
+      if (next === null || next > now) return;
+      this.#dropNext(now, next);
+    }
   }
 
   #endOutstanding(now: Nanos): void {
     const ended = [...this.#outstanding.values()];
     this.#outstanding.clear();
     this.#unconfirmed = [];
-    const end = now > this.#window.sendEnd ? now : this.#window.sendEnd;
-    for (const request of ended) this.#end(end, request, request.sent === null ? DROPPED : UNKNOWN);
+    for (const request of ended) {
+      this.#end(request, request.sent === null ? DROPPED : UNKNOWN);
+      this.#schedule.onGivenUp(now, request.arrival);
+    }
   }
 
   #onStop(now: Nanos): void {
     const hasBegun =
       this.#phase === "sending" || this.#phase === "draining" || this.#phase === "abandoning";
-    if (hasBegun) this.#giveUp(now);
+    if (hasBegun) {
+      this.#dropOverdue(now);
+      this.#giveUp(now);
+    }
     this.#phase = "over";
   }
 
@@ -375,7 +355,11 @@ export class LoadGenerator {
   #finish(now: Nanos): void {
     this.#phase = "over";
     this.#reportProgress(now);
-    this.#effects.push({ kind: "drained", unknown: this.#counters.unknown });
+    const { unknown } = this.#counters;
+    const shortened = this.#schedule.isShortened
+      ? { expectedRequests: this.#schedule.expectedRequests() }
+      : {};
+    this.#effects.push({ kind: "drained", unknown, ...shortened });
   }
 
   #fail(message: string): void {
@@ -383,9 +367,3 @@ export class LoadGenerator {
     this.#effects.push({ kind: "failed", message });
   }
 }
-
-const toEnding = (response: ClientResponse, received: Nanos): Ending => ({
-  outcome: response.status === STATUS.SUCCESS ? "ok" : "fail",
-  received,
-  result: response.status,
-});

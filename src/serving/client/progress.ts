@@ -9,6 +9,7 @@ export class ProgressCounters {
   #scheduled = 0;
   #sent = 0;
   #ok = 0;
+  #good = 0;
   #failed = 0;
   #unknown = 0;
   #dropped = 0;
@@ -39,7 +40,10 @@ export class ProgressCounters {
       const latency = subNs(record.received, record.scheduled);
       this.#ok++;
       this.#latencies.add(latency);
-      if (latency <= record.slo) this.#intervalGood++;
+      if (latency <= record.slo) {
+        this.#good++;
+        this.#intervalGood++;
+      }
     } else if (record.outcome === "fail") this.#failed++;
     else if (record.outcome === "dropped") this.#dropped++;
     else this.#unknown++;
@@ -50,9 +54,11 @@ export class ProgressCounters {
     const seconds = subNs(now, this.#intervalStart) / 1e9;
     const perS = (count: number): number => (seconds > 0 ? count / seconds : 0);
     const progress = {
+      at: now,
       scheduled: this.#scheduled,
       sent: this.#sent,
       ok: this.#ok,
+      good: this.#good,
       failed: this.#failed,
       unknown: this.#unknown,
       dropped: this.#dropped,

@@ -1,7 +1,8 @@
 /** A load generator whose controller is the test itself. */
 
 import type { ClientEffect, ClientEvent, ClientRecord } from "#serving/client/events.ts";
-import { LoadGenerator, type LoadGeneratorOptions } from "#serving/client/load-generator.ts";
+import { LoadGenerator } from "#serving/client/load-generator.ts";
+import type { LoadGeneratorOptions } from "#serving/client/options.ts";
 import type { ClientResponse } from "#serving/messages.ts";
 import { MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
 import { type ArrivalProcessOptions, createArrivalProcess } from "#workload/arrival-process.ts";
