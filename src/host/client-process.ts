@@ -76,9 +76,9 @@ export class ClientProcess {
       timeoutMs: toMs(load.readyLimit),
       signal: this.#giveUpConnecting.signal,
       accept: () => ({
-        onMessage: (frame, received) => {
-          const { messageId, message } = responseFromWire(frame);
-          this.#step({ kind: "response", messageId, received, response: message });
+        onMessage: (frame, received, responseSent) => {
+          const { messageId, message: response } = responseFromWire(frame);
+          this.#step({ kind: "response", messageId, received, responseSent, response });
         },
         onSent: (frame) => this.#step({ kind: "sent", upTo: Number(frame.messageId) }),
         onClose: (reason) => this.#step({ kind: "link_down", reason: reason.message }),

@@ -20,7 +20,7 @@
  * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
+import { type Clock, clampNanos, fromAbsolute, toAbsolute } from "#host/clock.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import { type DialOptions, dialUntil, explainListen, type LinkError } from "#host/tcp.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
@@ -48,8 +48,15 @@ export interface CloseReason {
 
 /** What the owner of a link does about it; none is called before the handlers were returned by `accept`. */
 export interface LinkHandlers<E extends Endpoint> {
-  /** `receivedAt` is when the bytes that completed the message were read. Not called after `close`. */
-  readonly onMessage: (frame: IncomingFrame<E["receives"]>, receivedAt: Nanos) => void;
+  /**
+   * `receivedAt` is when the bytes that completed the message were read; `sentAt` when the peer says that it sent them,
+   * by this side's clock as far as both clocks' difference is known. Not called after `close`.
+   */
+  readonly onMessage: (
+    frame: IncomingFrame<E["receives"]>,
+    receivedAt: Nanos,
+    sentAt: Nanos,
+  ) => void;
   /** The network layer has taken the whole message. Never called from within `send`. */
   readonly onSent?: (frame: OutgoingFrame<E["sends"]>) => void;
   /** Called exactly once, after the last message. */
@@ -225,7 +232,8 @@ export class Link<E extends Endpoint> {
       const { frame, preHeaderAt, sendTimeNs, localDeltaNs } = step.value;
       const receivedNs = toAbsolute(this.#clock, ns(preHeaderAt));
       this.#sync.add({ receivedNs, sendTimeNs, localDeltaNs });
-      this.#handlers.onMessage(frame, readAt);
+      const sentAt = fromAbsolute(this.#clock, sendTimeNs + this.#sync.skewNs);
+      this.#handlers.onMessage(frame, readAt, sentAt);
       this.#loop?.step();
       if (this.#reason !== null) return;
     }

@@ -3,13 +3,20 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { dirname, join, relative } from "node:path";
 import type { FileIntegrity, LogName } from "#query/analysis.ts";
 import { type Database, sqlText } from "#query/database.ts";
-import { csvColumns, headerProblem, LOGS, type LogDefinition, selectList } from "#query/logs.ts";
+import {
+  asWritten,
+  csvColumns,
+  headerProblem,
+  LOGS,
+  type LogDefinition,
+  selectList,
+} from "#query/logs.ts";
 import type { ResultsSource, RunSource } from "#query/results-folder.ts";
 import { type ScannedFile, scanFile } from "#query/scan-file.ts";
 import type { StoredFile } from "#telemetry/results.ts";
 
 /** Raised when the same log would give another Parquet file. */
-const INGEST_VERSION = 1;
+const INGEST_VERSION = 2;
 const INPUTS_FILE = "inputs.json";
 const SHOWN_REJECTS = 5;
 
@@ -191,8 +198,9 @@ const ingestLog = async (
     rowsWritten: stored?.rows_written ?? null,
     mismatches,
   });
+  const log = asWritten(file.log, scanned.header);
   const problem =
-    scanned.lines === 0 ? "no whole line: empty or torn" : headerProblem(file.log, scanned.header);
+    scanned.lines === 0 ? "no whole line: empty or torn" : headerProblem(log, scanned.header);
   if (problem !== null) {
     const nothing: ReadRows = { rows: 0, rejected: [], rejectedCount: 0 };
     const ingested = {
@@ -206,7 +214,7 @@ const ingestLog = async (
   const parquet = join(place.dataFolder, name);
   const old = place.kept?.inputs.find((entry) => entry.path === file.shownPath);
   const reuse = old !== undefined && (await isKept(place, old, scanned.sha256)) ? old : null;
-  const read = reuse ?? (await readRows(place.db, file.log, { tsv: file.path, parquet, scanned }));
+  const read = reuse ?? (await readRows(place.db, log, { tsv: file.path, parquet, scanned }));
   const entry: InputEntry = {
     path: file.shownPath,
     sha256: scanned.sha256,

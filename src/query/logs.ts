@@ -11,8 +11,20 @@ export interface LogDefinition {
   readonly name: LogName;
   readonly file: string;
   readonly header: string;
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly columns: readonly LogColumn[];
 }
+
+interface LogColumn {
+  readonly name: string;
+  readonly type: string;
+  /** Not in the file, which is older than the column: read as null. */
+  readonly isAbsent?: true;
+}
+
+/** Columns that later versions added, each at its log's end; files without them are as good as they were. */
+const ADDED_COLUMNS: Readonly<Partial<Record<LogName, readonly string[]>>> = {
+  client: ["response_sent_ns"],
+};
 
 // The original prints these as unsigned 64-bit numbers, so a negative one arrives as 2^64 minus its size.
 const WRAPPING_COLUMNS: ReadonlySet<string> = new Set([
@@ -36,21 +48,33 @@ export const LOGS: readonly LogDefinition[] = [
 
 /** The `columns` argument of `read_csv`; wrapping columns are read wide and brought back by `selectList`. */
 export const csvColumns = (log: LogDefinition): string => {
-  const pairs = log.columns.map(
-    ({ name, type }) => `'${name}': '${WRAPPING_COLUMNS.has(name) ? "HUGEINT" : type}'`,
-  );
+  const pairs = log.columns
+    .filter(({ isAbsent }) => isAbsent !== true)
+    .map(({ name, type }) => `'${name}': '${WRAPPING_COLUMNS.has(name) ? "HUGEINT" : type}'`);
   return `{${pairs.join(", ")}}`;
 };
 
 /** The columns as they are kept: signed 64-bit, whichever way they were written. */
 export const selectList = (log: LogDefinition): string =>
   log.columns
-    .map(({ name }) =>
-      WRAPPING_COLUMNS.has(name)
+    .map(({ name, type, isAbsent }) => {
+      if (isAbsent === true) return `null::${type} as "${name}"`;
+      return WRAPPING_COLUMNS.has(name)
         ? `(case when ${name} >= 9223372036854775808 then ${name} - 18446744073709551616 else ${name} end)::BIGINT as ${name}`
-        : `"${name}"`,
-    )
+        : `"${name}"`;
+    })
     .join(", ");
+
+/** The log as a file with this header has it: columns that were added after the file was written are absent. */
+export const asWritten = (log: LogDefinition, header: string): LogDefinition => {
+  const found = header.split("\t").length;
+  const added = ADDED_COLUMNS[log.name] ?? [];
+  const columns = log.columns.map((column, index) =>
+    index >= found && added.includes(column.name) ? { ...column, isAbsent: true as const } : column,
+  );
+  const present = columns.filter((column) => !("isAbsent" in column));
+  return { ...log, columns, header: present.map(({ name }) => name).join("\t") };
+};
 
 /** What is wrong with a header, or null: names the first column that differs. */
 export const headerProblem = (log: LogDefinition, header: string): string | null => {

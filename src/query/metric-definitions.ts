@@ -8,6 +8,7 @@ import goodput from "#query/metrics/goodput.sql" with { type: "text" };
 import latency from "#query/metrics/latency.sql" with { type: "text" };
 import offeredLoad from "#query/metrics/offered-load.sql" with { type: "text" };
 import outcomeShares from "#query/metrics/outcome-shares.sql" with { type: "text" };
+import receiveLateness from "#query/metrics/receive-lateness.sql" with { type: "text" };
 import sendLateness from "#query/metrics/send-lateness.sql" with { type: "text" };
 import serviceTime from "#query/metrics/service-time.sql" with { type: "text" };
 import sloAttainment from "#query/metrics/slo-attainment.sql" with { type: "text" };
@@ -37,6 +38,7 @@ const SQL_OF_FILE = {
   "batch-size-mean.sql": batchSizeMean,
   "utilisation.sql": utilisation,
   "send-lateness.sql": sendLateness,
+  "receive-lateness.sql": receiveLateness,
   "outcome-shares.sql": outcomeShares,
 } as const;
 
@@ -76,7 +78,24 @@ export const METRICS: readonly MetricDefinition[] = [
   metric("load_utilisation", "utilisation.sql", { unit: "share", title: "PCIe utilisation" }),
   metric("send_lateness_p50", "send-lateness.sql", { unit: "ns", title: "Send lateness p50" }),
   metric("send_lateness_p99", "send-lateness.sql", { unit: "ns", title: "Send lateness p99" }),
+  metric("send_lateness_p999", "send-lateness.sql", { unit: "ns", title: "Send lateness p99.9" }),
   metric("send_lateness_max", "send-lateness.sql", { unit: "ns", title: "Send lateness max" }),
+  metric("receive_lateness_p50", "receive-lateness.sql", {
+    unit: "ns",
+    title: "Receive lateness p50",
+  }),
+  metric("receive_lateness_p99", "receive-lateness.sql", {
+    unit: "ns",
+    title: "Receive lateness p99",
+  }),
+  metric("receive_lateness_p999", "receive-lateness.sql", {
+    unit: "ns",
+    title: "Receive lateness p99.9",
+  }),
+  metric("receive_lateness_max", "receive-lateness.sql", {
+    unit: "ns",
+    title: "Receive lateness max",
+  }),
   metric("dropped_share", "outcome-shares.sql", { unit: "share", title: "Dropped" }),
   metric("failed_share", "outcome-shares.sql", { unit: "share", title: "Failed" }),
   metric("unknown_share", "outcome-shares.sql", { unit: "share", title: "Unknown" }),

@@ -62,7 +62,8 @@ const selectClient = (run: ViewedRun, parquet: string): string =>
   `select ${run.index} as run, file_row_number + 1 as ordinal, client_id, user_request_id, model_id,
     user_id, "class", scheduled_ns, sent_ns, received_ns, outcome, result, slo_ns,
     received_ns - scheduled_ns as latency_ns, received_ns - sent_ns as service_time_ns,
-    sent_ns - scheduled_ns as send_lateness_ns
+    sent_ns - scheduled_ns as send_lateness_ns, response_sent_ns,
+    received_ns - response_sent_ns as receive_lateness_ns
     ${from(parquet)}`;
 
 const selectBatches = (run: ViewedRun, parquet: string): string =>
@@ -83,7 +84,7 @@ const EMPTY_COLUMNS: Readonly<Record<LogName, string>> = {
   actions:
     "ordinal BIGINT, action_id BIGINT, action VARCHAR, status INTEGER, worker_id BIGINT, gpu_id BIGINT, model_id BIGINT, batch_size BIGINT, sent_ns BIGINT, received_ns BIGINT, processed_ns BIGINT, expected_duration_ns BIGINT, duration_ns BIGINT, expected_complete_after_ns BIGINT, complete_after_ns BIGINT, worker_received_after_ns BIGINT, worker_result_sent_after_ns BIGINT, copy_output_complete_after_ns BIGINT, good_requests BIGINT, requests_queued BIGINT, copies_loaded BIGINT",
   client:
-    'ordinal BIGINT, client_id BIGINT, user_request_id BIGINT, model_id BIGINT, user_id BIGINT, "class" VARCHAR, scheduled_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, outcome VARCHAR, result INTEGER, slo_ns BIGINT, latency_ns BIGINT, service_time_ns BIGINT, send_lateness_ns BIGINT',
+    'ordinal BIGINT, client_id BIGINT, user_request_id BIGINT, model_id BIGINT, user_id BIGINT, "class" VARCHAR, scheduled_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, outcome VARCHAR, result INTEGER, slo_ns BIGINT, latency_ns BIGINT, service_time_ns BIGINT, send_lateness_ns BIGINT, response_sent_ns BIGINT, receive_lateness_ns BIGINT',
   batches:
     "ordinal BIGINT, request_id BIGINT, connection_id BIGINT, user_request_id BIGINT, action_id BIGINT, worker_id BIGINT, gpu_id BIGINT, arrival_ns BIGINT, departure_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, slo_ns BIGINT, met BOOLEAN",
 };
@@ -141,11 +142,11 @@ const createRuns = async (db: Database, runs: readonly ViewedRun[]): Promise<voi
  */
 const LOAD_VIEW = `create or replace view load as
   select c.run, scheduled_ns, sent_ns, received_ns, latency_ns, service_time_ns, send_lateness_ns,
-    outcome, result, slo_ns, model_id,
+    receive_lateness_ns, outcome, result, slo_ns, model_id,
     coalesce(outcome = 'ok' and (slo_ns is null or latency_ns <= slo_ns), false) as good
   from client c join runs r on r.run = c.run and r.request_view = 'client'
   union all
-  select q.run, arrival_ns, null, departure_ns, latency_ns, null, null,
+  select q.run, arrival_ns, null, departure_ns, latency_ns, null, null, null,
     case when result = 0 then 'ok' else 'fail' end, result, slo_ns, model_id,
     result = 0 and (slo_ns is null or latency_ns <= slo_ns)
   from requests q join runs r on r.run = q.run and r.request_view = 'controller'`;

@@ -93,6 +93,14 @@ export const CLIENT_LOG: LogSchema<ClientRecord> = {
       meaning: "the SLO that the experiment set",
       cell: (r) => r.slo,
     },
+    {
+      name: "response_sent_ns",
+      duckdbType: "BIGINT",
+      unit: "ns since the Unix epoch",
+      meaning:
+        "when the controller sent the response, moved to the client's clock by what the connection's messages say of both clocks; empty if none came",
+      cell: (r, epochNs) => instant(r.responseSent, epochNs),
+    },
   ],
 };
 

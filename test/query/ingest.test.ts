@@ -16,10 +16,12 @@ import { analyse, openViews } from "#query/analyse.ts";
 import type { Analysis, FileIntegrity } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { scanFile } from "#query/scan-file.ts";
+import { ns } from "#stdx/nanos.ts";
 import { ACTION_LOG } from "#telemetry/action-log.ts";
+import { CLIENT_LOG } from "#telemetry/client-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
-import { writeResultsFixture } from "../support/results-fixture.ts";
+import { fixtureLogs, writeResultsFixture } from "../support/results-fixture.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "ingest-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -122,6 +124,23 @@ describe("torn and broken rows", () => {
       'line 1 is not this log\'s header: column 3 is "user_id", expected "result"',
     ]);
     expect(analysis.runs[0]?.metrics).toEqual({});
+  });
+
+  test("a client's log from before its last column is read without it", async () => {
+    const folder = freshFolder();
+    const text = fixtureLogs(ns(25e6))[CLIENT_LOG.file] ?? "";
+    const older = text.replaceAll(/\t[^\t\n]*$/gm, "");
+    writeFileSync(join(folder, CLIENT_LOG.file), older);
+    expect(older.split("\n")[0]).toEndWith("\tslo_ns");
+    expect(onlyFile(await analyseFolder(folder))).toMatchObject({ rows: 12, mismatches: [] });
+    const { db } = await openViews({ source: sourceOf(folder), dataFolder: freshFolder() });
+    try {
+      const sql = `select count(response_sent_ns)::INTEGER as known, count(send_lateness_ns)::INTEGER as sent,
+        count(receive_lateness_ns)::INTEGER as both from client`;
+      expect(await db.rows(sql)).toEqual([{ known: 0, sent: 11, both: 0 }]);
+    } finally {
+      await db.close();
+    }
   });
 
   test("an empty file and a header alone", async () => {

@@ -28,7 +28,13 @@ const SHUFFLED = "(select (i * 7919) % 10000 + 1 as v from range(10000) t(i))";
 test.each([
   ["latency.sql", "latency", "latency_ns", ["p50", "p99", "p999", "max"]],
   ["service-time.sql", "service_time", "service_time_ns", ["p50", "p99"]],
-  ["send-lateness.sql", "send_lateness", "send_lateness_ns", ["p50", "p99", "max"]],
+  ["send-lateness.sql", "send_lateness", "send_lateness_ns", ["p50", "p99", "p999", "max"]],
+  [
+    "receive-lateness.sql",
+    "receive_lateness",
+    "receive_lateness_ns",
+    ["p50", "p99", "p999", "max"],
+  ],
 ] as const)("%s takes nearest ranks", async (file, prefix, column, parts) => {
   const all = { p50: 5000, p99: 9900, p999: 9990, max: 10_000 };
   const rows = await evaluate(file, {

@@ -50,7 +50,13 @@ const SHARED: Readonly<Record<string, readonly [value: number, samples: number]>
   // Eight requests sent 1 ms late and one 3 ms; the dropped one was not sent.
   send_lateness_p50: [1e6, 9],
   send_lateness_p99: [3e6, 9],
+  send_lateness_p999: [3e6, 9],
   send_lateness_max: [3e6, 9],
+  // Every answer, the failed one too, is read 0.1 ms after the controller sent it.
+  receive_lateness_p50: [0.1e6, 8],
+  receive_lateness_p99: [0.1e6, 8],
+  receive_lateness_p999: [0.1e6, 8],
+  receive_lateness_max: [0.1e6, 8],
   // Service time less 0.1 ms each way: the 4th of 7 is 38.8 ms.
   controller_latency_p50: [38.8e6, 7],
   controller_latency_p99: [118.8e6, 7],

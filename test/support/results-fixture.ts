@@ -80,6 +80,8 @@ const clientRow = (request: FixtureRequest, index: number, sloNs: Nanos): Client
     scheduled: at(request.scheduledMs),
     sent: isSent ? at(request.scheduledMs + request.latenessMs) : null,
     received: request.latencyMs === null ? null : at(request.scheduledMs + request.latencyMs),
+    responseSent:
+      request.latencyMs === null ? null : at(request.scheduledMs + request.latencyMs - 0.1),
     outcome: request.outcome,
     result: request.result,
     slo: sloNs,

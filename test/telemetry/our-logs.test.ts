@@ -59,6 +59,7 @@ describe("client rows", () => {
     received: ns(30),
     outcome: "ok",
     result: 0,
+    responseSent: ns(28),
     slo: ns(25_000_000),
   };
   test("answered", () => {
@@ -74,6 +75,7 @@ describe("client rows", () => {
       outcome: "ok",
       result: "0",
       slo_ns: "25000000",
+      response_sent_ns: "1700000000000000029",
     });
   });
   test("never sent: empty cells, never zeros", () => {
@@ -81,11 +83,12 @@ describe("client rows", () => {
       ...ok,
       sent: null,
       received: null,
+      responseSent: null,
       outcome: "dropped",
       result: null,
     };
     expect(encodeClientRow(dropped, EPOCH)).toBe(
-      "1\t12\t3\t4\tinteractive\t1700000000000000011\t\t\tdropped\t\t25000000",
+      "1\t12\t3\t4\tinteractive\t1700000000000000011\t\t\tdropped\t\t25000000\t",
     );
   });
   test("a class name cannot break the row", () => {

@@ -11,6 +11,8 @@ export type ClientEvent =
       readonly messageId: number;
       /** When the whole response had been read; at most `now`. */
       readonly received: Nanos;
+      /** When the controller sent it, as this client's clock would have shown it. */
+      readonly responseSent: Nanos;
       readonly response: ClientResponse;
     }
   /** The network layer took, at `now`, every message up to and including `upTo`. */
@@ -81,6 +83,8 @@ export interface ClientRecord {
   readonly sent: Nanos | null;
   /** When its response had been read; null when none was (unknown, dropped). */
   readonly received: Nanos | null;
+  /** When the controller sent the response, by the client's clock as far as both are known to agree; null without one. */
+  readonly responseSent: Nanos | null;
   readonly outcome: Outcome;
   /** Status of the response; null without one. */
   readonly result: number | null;

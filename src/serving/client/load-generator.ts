@@ -262,7 +262,7 @@ export class LoadGenerator {
   }
 
   #onResponse(now: Nanos, event: Extract<ClientEvent, { readonly kind: "response" }>): void {
-    const { response, messageId, received } = event;
+    const { response, messageId, received, responseSent } = event;
     if (this.#phase === "loading" && this.#loader !== null) {
       this.#onLoaderStep(now, this.#loader.onResponse(now, response));
       return;
@@ -275,7 +275,7 @@ export class LoadGenerator {
       return;
     }
     this.#outstanding.delete(messageId);
-    this.#end(request, toEnding(response, received));
+    this.#end(request, toEnding(response, received, responseSent));
     this.#schedule.onEnded(received, request.arrival);
     if (this.#phase === "draining" && this.#outstanding.size === 0) this.#finish(now);
   }

@@ -18,15 +18,31 @@ export interface Outstanding {
 export interface Ending {
   readonly outcome: Outcome;
   readonly received: Nanos | null;
+  readonly responseSent: Nanos | null;
   readonly result: number | null;
 }
 
-export const UNKNOWN: Ending = { outcome: "unknown", received: null, result: null };
-export const DROPPED: Ending = { outcome: "dropped", received: null, result: null };
+export const UNKNOWN: Ending = {
+  outcome: "unknown",
+  received: null,
+  responseSent: null,
+  result: null,
+};
+export const DROPPED: Ending = {
+  outcome: "dropped",
+  received: null,
+  responseSent: null,
+  result: null,
+};
 
-export const toEnding = (response: ClientResponse, received: Nanos): Ending => ({
+export const toEnding = (
+  response: ClientResponse,
+  received: Nanos,
+  responseSent: Nanos,
+): Ending => ({
   outcome: response.status === STATUS.SUCCESS ? "ok" : "fail",
   received,
+  responseSent,
   result: response.status,
 });
 
@@ -44,6 +60,7 @@ export const toRecord = (
   scheduled: request.scheduled,
   sent: request.sent,
   received: ending.received,
+  responseSent: ending.responseSent,
   outcome: ending.outcome,
   result: ending.result,
   slo,

@@ -91,7 +91,10 @@ export class Bench {
       output: null,
       ...changes,
     } as ClientResponse;
-    return this.step({ kind: "response", messageId, received: now, response }, now);
+    return this.step(
+      { kind: "response", messageId, received: now, responseSent: now, response },
+      now,
+    );
   }
 
   /** Connects, loads all three instances (ids 10, 11 and 12), and gets the list. */
