@@ -1,5 +1,7 @@
 /** The logarithm of the Gamma function. */
 
+import { ln } from "#stdx/elementary.ts";
+
 /** Lanczos' approximation with g = 7 and nine terms: relative error below 1e-13 for arguments above 0.5. */
 const LANCZOS_G = 7;
 const LANCZOS = [
@@ -13,5 +15,5 @@ export const lnGamma = (x: number): number => {
   const z = x - 1;
   const sum = LANCZOS.reduce((total, term, i) => (i === 0 ? term : total + term / (z + i)), 0);
   const t = z + LANCZOS_G + 0.5;
-  return 0.5 * Math.log(2 * Math.PI) + (z + 0.5) * Math.log(t) - t + Math.log(sum);
+  return 0.5 * ln(2 * Math.PI) + (z + 0.5) * ln(t) - t + ln(sum);
 };

@@ -1,5 +1,7 @@
 /** Seeded randomness: one stream per component, split by name, so that a draw added in one place shifts no other. */
 
+import { ln } from "#stdx/elementary.ts";
+
 const mix = (h: number): number => {
   let x = h >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x85eb_ca6b);
@@ -74,6 +76,7 @@ export class Rng {
 
   /** Exponentially distributed with the given mean (same unit as the mean). */
   exponential(mean: number): number {
-    return -Math.log1p(-this.uniform()) * mean;
+    // A uniform draw is a multiple of 2^-53, so the difference is exact.
+    return -ln(1 - this.uniform()) * mean;
   }
 }

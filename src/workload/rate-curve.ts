@@ -1,6 +1,7 @@
 /** Rates that change over time, as the number of requests expected up to each instant and its inverse. */
 import type { RateShape } from "#experiment/resolved.ts";
 import { assertNever } from "#stdx/assert.ts";
+import { cosOfTurns, sinOfTurns } from "#stdx/elementary.ts";
 
 /** The integral of a rate; instants in ns from the start of the warm-up, at least 0, fractions allowed. */
 export interface RateCurve {
@@ -161,8 +162,8 @@ class SineRate implements RateCurve {
   }
 
   countBefore(instant: number): number {
-    const start = Math.cos(2 * Math.PI * this.#shape.phase);
-    const bent = start - Math.cos(this.#angle(instant));
+    const start = cosOfTurns(this.#shape.phase);
+    const bent = start - cosOfTurns(this.#turns(instant));
     return Math.max(0, (this.#ratePerS * instant) / 1e9 + this.#swing * bent);
   }
 
@@ -186,11 +187,11 @@ class SineRate implements RateCurve {
   }
 
   rateAt(instant: number): number {
-    return this.#ratePerS * (1 + this.#shape.amplitude * Math.sin(this.#angle(instant)));
+    return this.#ratePerS * (1 + this.#shape.amplitude * sinOfTurns(this.#turns(instant)));
   }
 
-  #angle(instant: number): number {
-    return 2 * Math.PI * (instant / this.#shape.periodNs + this.#shape.phase);
+  #turns(instant: number): number {
+    return instant / this.#shape.periodNs + this.#shape.phase;
   }
 }
 
