@@ -2,6 +2,7 @@
 import { arch, cpus, platform, release } from "node:os";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
+import { benchSchedule } from "./bench/schedule.ts";
 import { formatSummary, type Series } from "./bench/summary.ts";
 import { runStep } from "./step.ts";
 
@@ -23,6 +24,7 @@ const BENCHES: ReadonlyMap<string, (repetitions: number) => Promise<readonly Ser
   ["main-job", benchMainJob],
   ["pacing", benchPacing],
   ["saturation", benchSaturation],
+  ["schedule", benchSchedule],
   ["check", benchCheck],
 ]);
 

@@ -7,6 +7,8 @@ export interface Series {
   readonly values: readonly number[];
   /** What we want it to be at most, in the same unit. */
   readonly goal?: number;
+  /** The goal is to be reached instead. */
+  readonly isLeast?: boolean;
 }
 
 /** The middle value, or the mean of the two middle ones; throws on an empty list. */
@@ -25,13 +27,13 @@ const show = (value: number): string => {
   return value.toFixed(Math.min(digits, 9));
 };
 
-const row = ({ name, unit, values, goal }: Series): string => {
+const row = ({ name, unit, values, goal, isLeast }: Series): string => {
   const cells = [
     name,
     `${show(median(values))} ${unit}`,
     `${show(Math.min(...values))} to ${show(Math.max(...values))} ${unit}`,
     `${values.length}`,
-    goal === undefined ? "" : `≤ ${goal} ${unit}`,
+    goal === undefined ? "" : `${isLeast === true ? "≥" : "≤"} ${goal} ${unit}`,
   ];
   return `| ${cells.join(" | ")} |`;
 };

@@ -61,6 +61,15 @@ const traceFile = (path: string, manifest: Manifest | null): Fact => {
   return { name: "Trace", value: `${path}${hash}` };
 };
 
+/** Where the requests of a function fall within their minute. */
+const PLACEMENTS = {
+  even: "requests of a function and minute evenly spaced; their numbers equal the trace's exactly",
+  uniform:
+    "requests of a function and minute each anywhere in it; their numbers equal the trace's exactly",
+  poisson:
+    "requests of a function and minute as a Poisson process with the traced count as its mean",
+} as const;
+
 const traceFacts = (
   workload: Extract<Workload, { arrivals: "azure-functions-2019" }>,
   manifest: Manifest | null,
@@ -85,10 +94,7 @@ const traceFacts = (
     },
     {
       name: "Placement",
-      value:
-        workload.placement === "even"
-          ? "requests of a function and minute evenly spaced; their numbers equal the trace's exactly"
-          : "requests of a function and minute as a Poisson process with the traced count as its mean",
+      value: PLACEMENTS[workload.placement],
     },
     {
       name: "Mapping",

@@ -92,7 +92,7 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     startMinute: (value) => value === null || isWhole(value),
     loadFactor: isPositive,
     timeCompression: isPositive,
-    placement: (value) => value === "even" || value === "poisson",
+    placement: (value) => value === "even" || value === "uniform" || value === "poisson",
   },
 };
 

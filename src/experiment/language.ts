@@ -164,8 +164,8 @@ export interface AzureFunctions2019Spec extends WorkloadCommon {
   readonly loadFactor?: number;
   /** Trace time per experiment time: 60 plays one traced minute per second, so rates grow 60-fold (default 1). */
   readonly timeCompression?: number;
-  /** Where in its minute an invocation falls: evenly spaced, or at random as a Poisson process with that mean (default "even"). */
-  readonly placement?: "even" | "poisson";
+  /** Where in its minute an invocation falls: evenly spaced, each at random, or as a Poisson process with that mean (default "even"). */
+  readonly placement?: "even" | "uniform" | "poisson";
 }
 
 /** Replay of a trace with one row per request; see docs/workloads.md for the formats. */

@@ -126,7 +126,7 @@ export type Workload = WorkloadTimes &
         readonly startMinute: number | null;
         readonly loadFactor: number;
         readonly timeCompression: number;
-        readonly placement: "even" | "poisson";
+        readonly placement: "even" | "uniform" | "poisson";
       }
     | RequestTraceWorkload
     | { readonly arrivals: "mix"; readonly parts: readonly MixPart[] }

@@ -192,7 +192,7 @@ const azureFunctions2019 = {
   ),
   loadFactor: maybe(factor("load factor")),
   timeCompression: maybe(factor("trace time per experiment time")),
-  placement: maybe(choice("placement", ["even", "poisson"])),
+  placement: maybe(choice("placement", ["even", "uniform", "poisson"])),
 };
 
 const requestTrace = {

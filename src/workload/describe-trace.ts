@@ -91,15 +91,18 @@ const describeCompression = (workload: TraceWorkload): string => {
   );
 };
 
-const describePlacement = (workload: TraceWorkload): string =>
-  workload.placement === "even"
-    ? "The requests of a function in a minute are evenly spaced, each function with its own seeded phase; their numbers equal the trace's exactly."
-    : "The requests of a function in a minute are a Poisson process; the trace's number is its mean.";
+const PLACEMENTS: Readonly<Record<TraceWorkload["placement"], string>> = {
+  even: "The requests of a function in a minute are evenly spaced, each function with its own seeded phase; their numbers equal the trace's exactly.",
+  uniform:
+    "The requests of a function in a minute fall anywhere in it, each by itself; their numbers equal the trace's exactly.",
+  poisson:
+    "The requests of a function in a minute are a Poisson process; the trace's number is its mean.",
+};
 
 const describeLoadFactor = (workload: TraceWorkload): string | null => {
   if (workload.loadFactor === 1) return null;
   const rounding =
-    workload.placement === "even"
+    workload.placement !== "poisson"
       ? " fractions are carried from minute to minute, so each function's total is exact to within one request."
       : "";
   return `Every number of the trace is multiplied by ${workload.loadFactor}${rounding === "" ? "." : `;${rounding}`}`;
@@ -119,7 +122,7 @@ export const describeTrace = (
       `(${summary.activeFunctions.toLocaleString("en-US")} of them active; the busiest has ${round(summary.busiestFunctionShare * 100)} % of the requests).`,
     describeCompression(workload),
     ...(loadFactor === null ? [] : [loadFactor]),
-    describePlacement(workload),
+    PLACEMENTS[workload.placement],
     `Offers ${about}${plural(Math.round(summary.requests), "request")}, ${about}${Math.round(summary.measuredRequests).toLocaleString("en-US")} of them measured: ` +
       `${round(summary.ratePerSMean)}/s on average, ${round(summary.ratePerSMax)}/s in the busiest minute.`,
     "Functions are shuffled with the run's seed and dealt to the model instances in turn.",

@@ -1,5 +1,6 @@
 /** Replays a trace: every function's requests in turn, merged in order of time without holding more than one each. */
 import { assert } from "#stdx/assert.ts";
+import { power } from "#stdx/elementary.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
@@ -24,7 +25,7 @@ export interface TraceReplayOptions {
 interface FunctionCursor {
   /** Instant of the next request, which becomes the current one; Infinity after the last. */
   advance(): number;
-  /** Requests before `instant`: exact for even placement, the mean for Poisson placement. */
+  /** Requests before `instant`: exact for even placement, the mean for Poisson placement; with uniform placement the mean in the minute that `instant` cuts. */
   countBefore(instant: number): number;
 }
 
@@ -148,14 +149,57 @@ class PoissonCursor implements FunctionCursor {
   }
 
   countBefore(instant: number): number {
-    let total = 0;
-    for (const [position, minute] of this.#schedule.minutes.entries()) {
-      const start = this.#minutes.start(minute);
-      if (start >= instant) break;
-      const share = Math.min(1, (instant - start) / this.#minutes.length(minute));
-      total += (this.#schedule.counts[position] ?? 0) * share;
+    return meanBefore(this.#schedule, this.#minutes, instant);
+  }
+}
+
+/** Requests before `instant` when those of each minute are spread over it without preference. */
+const meanBefore = (schedule: FunctionSchedule, minutes: Minutes, instant: number): number => {
+  let total = 0;
+  for (const [position, minute] of schedule.minutes.entries()) {
+    const start = minutes.start(minute);
+    if (start >= instant) break;
+    const share = Math.min(1, (instant - start) / minutes.length(minute));
+    total += (schedule.counts[position] ?? 0) * share;
+  }
+  return total;
+};
+
+/** The k requests of a minute each anywhere in it, drawn in rising order so that none but the next is held. */
+class UniformCursor implements FunctionCursor {
+  readonly #schedule: FunctionSchedule;
+  readonly #minutes: Minutes;
+  readonly #rng: Rng;
+  #position = -1;
+  /** Requests of the current minute that are still to come. */
+  #left = 0;
+  /** Part of the current minute that has passed, in [0, 1]. */
+  #passed = 0;
+
+  constructor(schedule: FunctionSchedule, minutes: Minutes, rng: Rng) {
+    this.#schedule = schedule;
+    this.#minutes = minutes;
+    this.#rng = rng;
+  }
+
+  advance(): number {
+    while (this.#left === 0) {
+      this.#position++;
+      this.#left = this.#schedule.counts[this.#position] ?? 0;
+      this.#passed = 0;
+      if (this.#position >= this.#schedule.minutes.length) return Number.POSITIVE_INFINITY;
     }
-    return total;
+    // The least of n uniform draws is above x with probability (1 − x)^n.
+    const least = 1 - power(1 - this.#rng.uniform(), 1 / this.#left);
+    this.#passed += (1 - this.#passed) * least;
+    this.#left--;
+    const minute = this.#schedule.minutes[this.#position] ?? 0;
+    const length = this.#minutes.length(minute);
+    return this.#minutes.start(minute) + Math.min(Math.floor(this.#passed * length), length - 1);
+  }
+
+  countBefore(instant: number): number {
+    return meanBefore(this.#schedule, this.#minutes, instant);
   }
 }
 
@@ -280,6 +324,12 @@ const makeCursors = (
     const rng = Rng.of(seed, "azure-functions-2019/gaps");
     return schedules.map(
       (schedule) => new PoissonCursor(schedule, minutes, rng.split(String(schedule.row))),
+    );
+  }
+  if (workload.placement === "uniform") {
+    const rng = Rng.of(seed, "azure-functions-2019/places");
+    return schedules.map(
+      (schedule) => new UniformCursor(schedule, minutes, rng.split(String(schedule.row))),
     );
   }
   const rng = Rng.of(seed, "azure-functions-2019/phase");

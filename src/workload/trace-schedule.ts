@@ -62,7 +62,7 @@ export interface FunctionSchedule {
   readonly row: number;
   /** 0-based indices of used minutes, ascending. */
   readonly minutes: Uint32Array;
-  /** Whole numbers for even placement; the mean, perhaps fractional, for Poisson placement. */
+  /** Whole numbers; with Poisson placement the mean, perhaps fractional. */
   readonly counts: Float64Array;
 }
 

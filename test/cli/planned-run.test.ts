@@ -82,7 +82,7 @@ describe("a run of a stored plan", () => {
     ["workload.warm_up_ns", { ...RUN, workload: { ...WORKLOAD, warm_up_ns: null } }],
     ["workload.inputs", { ...RUN, workload: { ...WORKLOAD, inputs: 1 } }],
     ["workload.time_compression", { ...RUN, workload: { ...WORKLOAD, time_compression: 0 } }],
-    ["workload.placement", { ...RUN, workload: { ...WORKLOAD, placement: "uniform" } }],
+    ["workload.placement", { ...RUN, workload: { ...WORKLOAD, placement: "odd" } }],
     ["workload.rate_per_s", { ...RUN, workload: { ...WORKLOAD, arrivals: "poisson" } }],
     ["workload.cv", { ...RUN, workload: { ...WORKLOAD, arrivals: "gamma", rate_per_s: 1 } }],
     [

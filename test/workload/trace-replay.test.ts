@@ -11,6 +11,7 @@ import {
   type TraceWorkload,
   traceProblems,
 } from "#workload/trace-schedule.ts";
+import { KS_999, ksStatistic } from "./statistics.ts";
 import { countPerMinute, replay, takeAll, traceOf } from "./workloads.ts";
 
 const make = (workload: TraceWorkload, trace: AzureTrace, changes = {}): TraceReplay =>
@@ -246,6 +247,42 @@ describe("Poisson placement", () => {
   });
 });
 
+describe("uniform placement", () => {
+  const rows = Array.from({ length: 20 }, (_, f) => [f, 0, 3 * f, 50]);
+  const workload = replay(4, { placement: "uniform" });
+
+  test("offers exactly the trace's counts", () => {
+    const arrivals = takeAll(make(workload, traceOf(rows)));
+    expect(countPerMinute(arrivals, { functions: 20, minutes: 4 })).toEqual(rows);
+    const instants = arrivals.map(({ at }) => at);
+    expect(instants).toEqual(instants.toSorted((a, b) => a - b));
+    const total = rows.flat().reduce((sum, count) => sum + count, 0);
+    expect(make(workload, traceOf(rows)).expectedCount(ns(0), ns(4 * SECOND))).toBe(total);
+  });
+
+  test("places each request anywhere in its minute, not evenly", () => {
+    const arrivals = takeAll(make(replay(1, { placement: "uniform" }), traceOf([[2000], [3]])));
+    const busy = arrivals.filter(({ user }) => user === 0).map(({ at }) => at);
+    const distance = ksStatistic(busy, (at) => at / SECOND);
+    expect(distance).toBeLessThan(KS_999);
+    // Even spacing would be within one request of the law everywhere: 1 / √2000 = 0.02.
+    expect(distance).toBeGreaterThan(0.2);
+    const gaps = busy.slice(1).map((at, i) => at - (busy[i] ?? 0));
+    const mean = SECOND / 2001;
+    // The gaps of uniform draws are nearly exponential.
+    expect(ksStatistic(gaps, (x) => 1 - Math.exp(-x / mean))).toBeLessThan(KS_999);
+  });
+
+  test("carries fractions of a load factor as even placement does", () => {
+    const scaled = (placement: "even" | "uniform") =>
+      countPerMinute(takeAll(make(replay(4, { placement, loadFactor: 0.3 }), traceOf(rows))), {
+        functions: 20,
+        minutes: 4,
+      });
+    expect(scaled("uniform")).toEqual(scaled("even"));
+  });
+});
+
 describe("functions and model instances", () => {
   test("are dealt in turn, so that instances differ by at most one function", () => {
     const dealt = dealFunctions(245, 10, 1);
@@ -272,12 +309,15 @@ describe("functions and model instances", () => {
 });
 
 describe("the same seed", () => {
-  test.each(["even", "poisson"] as const)("gives the same schedule (%s)", (placement) => {
-    const workload = replay(4, { placement, loadFactor: 0.7 });
-    const schedule = (seed: number) => takeAll(make(workload, traceOf(COUNTS), { seed }));
-    expect(schedule(5)).toEqual(schedule(5));
-    expect(schedule(5)).not.toEqual(schedule(6));
-  });
+  test.each(["even", "uniform", "poisson"] as const)(
+    "gives the same schedule (%s)",
+    (placement) => {
+      const workload = replay(4, { placement, loadFactor: 0.7 });
+      const schedule = (seed: number) => takeAll(make(workload, traceOf(COUNTS), { seed }));
+      expect(schedule(5)).toEqual(schedule(5));
+      expect(schedule(5)).not.toEqual(schedule(6));
+    },
+  );
 });
 
 describe("a trace that does not fit", () => {
