@@ -2,20 +2,27 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { isExpectedExact, sweptValue, systemFacts, workloadFacts } from "#cli/describe-run.ts";
+import {
+  isExpectedExact,
+  isSteady,
+  sweptValue,
+  systemFacts,
+  workloadFacts,
+} from "#cli/describe-run.ts";
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import type { Plan, PlannedRun } from "#experiment/resolved.ts";
 import { checkNames, judgeChecks } from "#judge/checks.ts";
-import { findDoubts } from "#judge/doubts.ts";
+import { judgeRun, type RunVerdict } from "#judge/verdict.ts";
 import { analyse } from "#query/analyse.ts";
 import type { Analysis, RunAnalysis } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { answerOf } from "#report/answer.ts";
+import { checkLines } from "#report/checks.ts";
 import { headlineOf } from "#report/headline.ts";
-import { judgementLines } from "#report/judgements.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
 import { type RenderedReport, renderReport } from "#report/report.ts";
+import { verdictLines } from "#report/verdicts.ts";
 import { fromStoredKeys } from "#stdx/stored-keys.ts";
 import { FILES, type Manifest } from "#telemetry/results.ts";
 
@@ -36,6 +43,8 @@ export interface BuiltReport {
   readonly checksFailed: number;
   /** Runs whose final state is not `done`. */
   readonly runsFailed: number;
+  /** Runs that are done and whose numbers cannot be trusted. */
+  readonly runsInvalid: number;
 }
 
 const PROJECT_ROOT = resolve(import.meta.dir, "../..");
@@ -75,7 +84,11 @@ const isDone = (run: RunAnalysis, kind: Analysis["kind"]): boolean =>
 const plannedOf = (plan: Plan | null, run: RunAnalysis): PlannedRun | undefined =>
   plan?.runs.find(({ index }) => index === run.index);
 
-const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): ReportedRun => {
+const reportedRun = (
+  analysis: Analysis,
+  plan: Plan | null,
+  { run, verdict }: { readonly run: RunAnalysis; readonly verdict: RunVerdict },
+): ReportedRun => {
   const planned = plannedOf(plan, run);
   const shownPath = shownFrom(rootOf(analysis.manifest));
   return {
@@ -83,6 +96,8 @@ const reportedRun = (analysis: Analysis, plan: Plan | null, run: RunAnalysis): R
     point: (planned?.point ?? []).map(sweptValue),
     repetition: planned?.repetition ?? 1,
     isDone: isDone(run, analysis.kind),
+    verdict: verdict.verdict,
+    findings: verdict.findings,
     sloNs: planned?.system.sloNs ?? null,
     system: planned === undefined ? [] : systemFacts(planned.system, shownPath),
     workload: planned === undefined ? [] : workloadFacts(planned, analysis.manifest, shownPath),
@@ -121,44 +136,45 @@ const rebuildCommand = (source: ResultsSource): string => {
   return `./run report ${shellWord(shownFrom(PROJECT_ROOT)(folder))}`;
 };
 
-const judged = (analysis: Analysis, plan: Plan | null) =>
+const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
+  const planned = plannedOf(plan, run);
+  return judgeRun({
+    analysis: run,
+    sloNs: planned?.system.sloNs ?? null,
+    isExpectedExact: planned !== undefined && isExpectedExact(planned.workload),
+    isSteady: planned !== undefined && isSteady(planned.workload),
+  });
+};
+
+const judged = (plan: Plan | null, runs: readonly ReportedRun[]) =>
   judgeChecks(
     plan?.checks ?? [],
-    analysis.runs.map((run) => ({
-      index: run.index,
-      name: run.name,
-      point: plannedOf(plan, run)?.point ?? [],
-      isDone: isDone(run, analysis.kind),
-      metrics: run.metrics,
+    runs.map(({ analysis, point, isDone, verdict }) => ({
+      index: analysis.index,
+      name: analysis.name,
+      point,
+      isDone,
+      verdict,
+      metrics: analysis.metrics,
     })),
-  );
-
-const doubted = (analysis: Analysis, plan: Plan | null) =>
-  findDoubts(
-    analysis.runs.map((run) => {
-      const planned = plannedOf(plan, run);
-      return {
-        analysis: run,
-        sloNs: planned?.system.sloNs ?? null,
-        isExpectedExact: planned !== undefined && isExpectedExact(planned.workload),
-      };
-    }),
   );
 
 const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => {
   const plan = analysis.plan === null ? null : (fromStoredKeys(analysis.plan) as Plan);
-  const checks = judged(analysis, plan);
+  const runs = analysis.runs.map((run) =>
+    reportedRun(analysis, plan, { run, verdict: verdictOf(plan, run) }),
+  );
+  const checks = judged(plan, runs);
   const { passed, failed } = checkNames(checks);
   return {
     analysis,
     title: analysis.manifest?.title ?? `Clockwork logs in ${analysis.folderName}`,
     question: analysis.manifest?.question ?? "",
-    runs: analysis.runs.map((run) => reportedRun(analysis, plan, run)),
+    runs,
     repetitions: plan?.repetitions ?? 1,
     checks,
     checksPassed: passed,
     checksFailed: failed,
-    doubts: doubted(analysis, plan),
     headline: plan?.headline ?? null,
     reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
     rebuild: rebuildCommand(source),
@@ -183,10 +199,21 @@ const writeReport = (source: ResultsSource, derived: string, rendered: RenderedR
   return top;
 };
 
+/** `verdicts.json`: one entry per run, for programs. */
+const writeVerdicts = (derived: string, runs: readonly ReportedRun[]): void => {
+  const entries = runs.map(({ analysis, verdict, findings }) => ({
+    run: analysis.index,
+    name: analysis.name,
+    verdict,
+    findings,
+  }));
+  writeFileSync(join(derived, FILES.verdicts), `${JSON.stringify(entries, null, 2)}\n`);
+};
+
 const plain = (markdown: string): string => markdown.replaceAll(/\*\*|`/g, "");
 
 const summaryOf = (input: ReportInput): readonly string[] =>
-  [answerOf(input, headlineOf(input)), ...judgementLines(input)].map(plain);
+  [answerOf(input, headlineOf(input)), ...checkLines(input), ...verdictLines(input)].map(plain);
 
 const writeProblem = (error: unknown, derived: string): unknown => {
   const code = (error as NodeJS.ErrnoException).code;
@@ -216,6 +243,7 @@ export const buildReport = async (options: BuildReportOptions): Promise<BuiltRep
   try {
     const analysis = await analyse({ source, dataFolder: join(derived, "data") });
     const input = reportInput(source, analysis);
+    writeVerdicts(derived, input.runs);
     const reportPath = writeReport(source, derived, await renderReport(input));
     return {
       reportPath,
@@ -223,14 +251,16 @@ export const buildReport = async (options: BuildReportOptions): Promise<BuiltRep
       checksPassed: input.checksPassed.length,
       checksFailed: input.checksFailed.length,
       runsFailed: input.runs.filter((run) => !run.isDone).length,
+      runsInvalid: input.runs.filter((run) => run.isDone && run.verdict === "INVALID").length,
     };
   } catch (error) {
     throw writeProblem(error, derived);
   }
 };
 
-/** The exit code that a report stands for: failed runs come before failed checks, which may follow from them. */
+/** The exit code that a report stands for: failed and INVALID runs come before the checks that fail with them. */
 export const exitCodeOf = (built: BuiltReport): ExitCode => {
   if (built.runsFailed > 0) return EXIT.RUN_FAILED;
+  if (built.runsInvalid > 0) return EXIT.RUN_INVALID;
   return built.checksFailed > 0 ? EXIT.CHECK_FAILED : EXIT.OK;
 };

@@ -179,3 +179,15 @@ export const isExpectedExact = (workload: Workload): boolean => {
   if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isExact(load));
   return isExact(workload);
 };
+
+const isSteadyLoad = (load: Load): boolean => {
+  if (load.arrivals === "closed-loop") return true;
+  return load.arrivals !== "markov-modulated" && load.shape === undefined;
+};
+
+/** Whether the load is meant to be the same all along: neither a trace nor a changing rate. */
+export const isSteady = (workload: Workload): boolean => {
+  if (workload.arrivals === "azure-functions-2019" || workload.arrivals === "trace") return false;
+  if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isSteadyLoad(load));
+  return isSteadyLoad(workload);
+};

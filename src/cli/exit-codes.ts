@@ -12,6 +12,8 @@ export const EXIT = {
   RUN_FAILED: 4,
   /** Input data (trace, logs, results folder) is missing or unusable. */
   BAD_INPUT: 5,
+  /** Everything ran, but at least one run is INVALID: its numbers cannot be trusted, and the report prints none. */
+  RUN_INVALID: 6,
   /** Ended by Ctrl-C or SIGTERM; `--resume` continues. */
   INTERRUPTED: 130,
 } as const;

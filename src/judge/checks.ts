@@ -1,6 +1,7 @@
 /** Holds an experiment's claims against the metrics of its runs. */
 import { type MetricUnit as BoundUnit, METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { Check, Point } from "#experiment/resolved.ts";
+import type { Verdict } from "#judge/verdict.ts";
 import type { MetricUnit, MetricValue } from "#query/analysis.ts";
 
 /** What judging needs to know of one run. */
@@ -9,6 +10,7 @@ export interface JudgedRun {
   readonly name: string;
   readonly point: Point;
   readonly isDone: boolean;
+  readonly verdict: Verdict;
   readonly metrics: Readonly<Record<string, MetricValue>>;
 }
 
@@ -63,6 +65,7 @@ const notEvaluated = (check: Check, run: JudgedRun | null, reason: string): Chec
 
 const judgeRun = (check: Check, run: JudgedRun): CheckResult => {
   if (!run.isDone) return notEvaluated(check, run, "the run did not finish");
+  if (run.verdict === "INVALID") return notEvaluated(check, run, "the run is INVALID");
   const metric = run.metrics[check.metric];
   if (metric === undefined) return notEvaluated(check, run, `the run has no ${check.metric}`);
   return {

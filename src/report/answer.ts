@@ -2,8 +2,8 @@
 
 import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
 import type { HeadlineChart, HeadlinePoint } from "#report/headline-chart.ts";
-import { doubtSentence } from "#report/judgements.ts";
-import type { ReportedRun, ReportInput } from "#report/model.ts";
+import { runLabel } from "#report/labels.ts";
+import { isUsable, type ReportedRun, type ReportInput } from "#report/model.ts";
 import { spreadOf } from "#stats/spread.ts";
 
 const scheduledOf = (run: ReportedRun): number =>
@@ -112,19 +112,35 @@ const describeFailures = (input: ReportInput): string => {
   return failed === 0 ? "" : `**${failed} of ${plural(input.runs.length, "run")} did not finish.**`;
 };
 
+/** Runs that finished and cannot be trusted, which the figures before leave out. */
+const describeInvalid = (input: ReportInput): string => {
+  const count = input.runs.filter((run) => run.isDone && !isUsable(run)).length;
+  if (count === 0 || !input.runs.some(isUsable)) return "";
+  return `**${count} of ${plural(input.runs.length, "run")} ${count === 1 ? "is" : "are"} INVALID and left out of this.**`;
+};
+
+const noAnswer = (input: ReportInput): string => {
+  const done = input.runs.filter((run) => run.isDone);
+  const [first] = done;
+  if (first === undefined) return "No run finished, so there is no answer.";
+  const why = `${first.findings[0]?.evidence ?? ""}. Remedy: ${first.findings[0]?.remedy ?? ""}.`;
+  if (done.length === 1) return `**There is no headline: the run is INVALID.** Why: ${why}`;
+  return `**There is no headline: all ${done.length} finished runs are INVALID.** The first one because ${why}`;
+};
+
 /** The answer as one paragraph. */
 export const answerOf = (input: ReportInput, headline: HeadlineChart | null): string => {
-  const done = input.runs.filter((run) => run.isDone);
-  const [only] = done;
+  const usable = input.runs.filter(isUsable);
+  const [only] = usable;
   const result =
     only === undefined
-      ? "No run finished, so there is no answer."
-      : done.length === 1
-        ? describeRun(only)
+      ? noAnswer(input)
+      : usable.length === 1
+        ? `${input.runs.length > 1 ? `${runLabel(input, only)}: ` : ""}${describeRun(only)}`
         : headline === null
-          ? describeMany(done)
+          ? describeMany(usable)
           : describeSeries(headline);
-  return [result, describeChecks(input), describeFailures(input), doubtSentence(input)]
+  return [result, describeChecks(input), describeInvalid(input), describeFailures(input)]
     .filter((sentence) => sentence !== "")
     .join(" ");
 };

@@ -21,6 +21,8 @@ export interface HeadlinePoint {
   readonly value: number;
   /** The other swept parameters, in words; "" when there is only one. */
   readonly series: string;
+  /** Of a run whose numbers may be slightly off, which the chart marks. */
+  readonly isSuspect?: boolean;
 }
 
 export interface HeadlineChart {
@@ -33,8 +35,12 @@ export interface HeadlineChart {
   readonly points: readonly HeadlinePoint[];
   /** Medians over repetitions, in order of x. */
   readonly medians: readonly HeadlinePoint[];
-  /** Positions whose runs all lack the metric. */
-  readonly missing: readonly { readonly x: number | string; readonly xLabel: string }[];
+  /** Positions without a value, and why. */
+  readonly missing: readonly {
+    readonly x: number | string;
+    readonly xLabel: string;
+    readonly reason: string;
+  }[];
   /** Offered load at each position, for rates; empty otherwise. */
   readonly reference: readonly { readonly x: number | string; readonly value: number }[];
   readonly bounds: readonly { readonly value: number; readonly label: string }[];
@@ -209,7 +215,8 @@ export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
     scale: { domain: series, range: colours },
     legend: series.length > 1 ? { title: null, ...legendPlace(series) } : null,
   };
-  const missing = chart.missing.map((point) => ({ x: point.x, label: "no result" }));
+  const missing = chart.missing.map((point) => ({ x: point.x, label: point.reason }));
+  const suspect = chart.points.filter((point) => point.isSuspect === true);
   return specOf({
     width: series.length > 1 && !isLong(series) ? CHART_WIDTH - 110 : CHART_WIDTH,
     height: 300,
@@ -226,6 +233,12 @@ export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
         data: { values: chart.points.map(toRow) },
         mark: { type: "point", filled: true, size: 62, opacity: 1 },
         encoding: { x, y, color },
+      },
+      // A dot with a hole: its value may be slightly off.
+      {
+        data: { values: suspect.map(toRow) },
+        mark: { type: "point", filled: true, size: 18, opacity: 1, color: COLOUR.background },
+        encoding: { x, y },
       },
       ...valueLabels(chart, x, y),
       ...(missing.length === 0

@@ -3,7 +3,7 @@
 import { keyName, plural, quantity, writtenValue } from "#report/format.ts";
 import type { HeadlineChart, HeadlinePoint } from "#report/headline-chart.ts";
 import { pointLabel } from "#report/labels.ts";
-import type { ReportedRun, ReportInput, SweptValue } from "#report/model.ts";
+import { isUsable, type ReportedRun, type ReportInput, type SweptValue } from "#report/model.ts";
 import { spreadOf } from "#stats/spread.ts";
 
 interface Placed {
@@ -22,7 +22,7 @@ const place = (input: ReportInput, headline: { metric: string; against: string }
   return input.runs.flatMap((run) => {
     const swept = run.point.find(({ path }) => path === headline.against);
     if (swept === undefined) return [];
-    const metric = run.isDone ? run.analysis.metrics[headline.metric] : undefined;
+    const metric = isUsable(run) ? run.analysis.metrics[headline.metric] : undefined;
     const xLabel = writtenValue(swept.value);
     const x = isNumeric ? (swept.position as number) : xLabel;
     const series = pointLabel(run, headline.against);
@@ -53,7 +53,7 @@ const offeredAt = (placed: readonly Placed[]): { x: number | string; value: numb
   const positions = [...new Set(placed.map(({ x }) => x))];
   return positions.flatMap((x) => {
     const loads = placed
-      .filter((point) => point.x === x && point.run.isDone)
+      .filter((point) => point.x === x && isUsable(point.run))
       .map((point) => point.run.analysis.metrics["offered_load"]?.value)
       .filter((value) => value !== undefined);
     const spread = spreadOf(loads);
@@ -82,6 +82,18 @@ const boundsOf = (input: ReportInput, metric: string): { value: number; label: s
 
 const isRate = (metric: string): boolean => metric === "goodput" || metric === "throughput";
 
+const subtitleOf = (input: ReportInput, valued: readonly Placed[]): string => {
+  const invalid = input.runs.filter((run) => run.isDone && !isUsable(run)).length;
+  const isSuspect = valued.some(({ run }) => run.verdict === "SUSPECT");
+  const parts = [
+    `${plural(valued.length, "run")}, one dot each`,
+    input.repetitions > 1 ? "the line joins the medians" : "",
+    isSuspect ? "with a hole: SUSPECT" : "",
+    invalid > 0 ? `${invalid} INVALID left out` : "",
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+};
+
 /** The headline as a chart; null when the experiment names none or no run has a value. */
 export const headlineOf = (input: ReportInput): HeadlineChart | null => {
   const { headline } = input;
@@ -95,16 +107,23 @@ export const headlineOf = (input: ReportInput): HeadlineChart | null => {
   const missing = new Map(
     placed.filter(({ x }) => !positions.has(x)).map((point) => [point.x, point]),
   );
-  const repeats = input.repetitions > 1 ? "; the line joins the medians" : "";
   return {
     title: `${metricTitle} against ${keyName(headline.against)}`,
-    subtitle: `${plural(valued.length, "run")}, one dot each${repeats}`,
+    subtitle: subtitleOf(input, valued),
     unit,
     metricTitle,
     xTitle: keyName(headline.against),
-    points: valued.map((point) => ({ ...point, value: point.value as number })),
+    points: valued.map((point) => ({
+      ...point,
+      value: point.value as number,
+      isSuspect: point.run.verdict === "SUSPECT",
+    })),
     medians: mediansOf(valued),
-    missing: [...missing.values()].map(({ x, xLabel }) => ({ x, xLabel })),
+    missing: [...missing.values()].map(({ x, xLabel, run }) => ({
+      x,
+      xLabel,
+      reason: run.isDone && run.verdict === "INVALID" ? "INVALID" : "no result",
+    })),
     reference: isRate(headline.metric) ? offeredAt(placed) : [],
     bounds: boundsOf(input, headline.metric),
   };

@@ -19,6 +19,10 @@ export const runLabel = (input: ReportInput, run: ReportedRun): string => {
   return input.repetitions > 1 ? `${label}, repetition ${run.repetition}` : label;
 };
 
+/** The same with its verdict, where its numbers cannot be taken as they stand. */
+export const markedLabel = (input: ReportInput, run: ReportedRun): string =>
+  run.verdict === "VALID" ? runLabel(input, run) : `${runLabel(input, run)} (${run.verdict})`;
+
 const labelOfGroup = (input: ReportInput, label: string, runs: readonly ReportedRun[]): string => {
   const [only] = runs;
   if (label === "all") return `all ${runs.length} repetitions`;

@@ -1,6 +1,7 @@
 /** What a report is made from: typed rows, judgements, and facts already put into words. */
 import type { CheckResult } from "#judge/checks.ts";
-import type { Doubt } from "#judge/doubts.ts";
+import type { Finding } from "#judge/finding.ts";
+import type { Verdict } from "#judge/verdict.ts";
 import type { Analysis, RunAnalysis } from "#query/analysis.ts";
 
 /** A named fact of a run's plan; runs that differ in it are shown side by side. */
@@ -23,6 +24,9 @@ export interface ReportedRun {
   /** 1-based. */
   readonly repetition: number;
   readonly isDone: boolean;
+  /** Whether its numbers can be trusted; a run that is not done is INVALID. */
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
   /** The system's default SLO; null where no plan says. */
   readonly sloNs: number | null;
   readonly system: readonly Fact[];
@@ -38,7 +42,6 @@ export interface ReportInput {
   readonly checks: readonly CheckResult[];
   readonly checksPassed: readonly string[];
   readonly checksFailed: readonly string[];
-  readonly doubts: readonly Doubt[];
   /** The figure at the top; null when the experiment names none. */
   readonly headline: { readonly metric: string; readonly against: string } | null;
   /** Shell command that runs the same again; null for foreign logs. */
@@ -48,3 +51,6 @@ export interface ReportInput {
   /** How a path of an input is shown. */
   readonly shownPath: (path: string) => string;
 }
+
+/** Whether a run's numbers may stand in a headline: those of an INVALID run never do. */
+export const isUsable = (run: ReportedRun): boolean => run.isDone && run.verdict !== "INVALID";

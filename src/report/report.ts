@@ -2,14 +2,14 @@
 import type { TopLevelSpec } from "vega-lite";
 import { answerOf } from "#report/answer.ts";
 import { batchSharesChart, batchSizesChart } from "#report/batch-chart.ts";
+import { checksSection } from "#report/checks.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
 import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
-import { checksSection, doubtsSection } from "#report/judgements.ts";
 import { evenlyChosen, pointLabel, runLabel, runNumber, shortLabel } from "#report/labels.ts";
 import { latencyCdfChart } from "#report/latency-chart.ts";
 import { details, image, paragraphs } from "#report/markdown.ts";
-import type { ReportedRun, ReportInput } from "#report/model.ts";
+import { isUsable, type ReportedRun, type ReportInput } from "#report/model.ts";
 import { overTimeChart } from "#report/over-time-chart.ts";
 import { dataSection, reproduceSection, whatSection } from "#report/sections.ts";
 import { renderSvg } from "#report/svg.ts";
@@ -22,6 +22,7 @@ import {
   runTable,
   systemTable,
 } from "#report/tables.ts";
+import { verdictLine, verdictSection } from "#report/verdicts.ts";
 
 /** Beyond this many lines a distribution chart is a thicket; so many have a colour of their own. */
 const CDF_LINES = 6;
@@ -75,7 +76,7 @@ const shownRuns = (input: ReportInput, usable: readonly ReportedRun[], most: num
 };
 
 const cdfOf = (input: ReportInput): NamedChart | null => {
-  const shown = shownRuns(input, withRequests(input.runs), CDF_LINES);
+  const shown = shownRuns(input, withRequests(input.runs).filter(isUsable), CDF_LINES);
   if (shown.runs.length === 0) return null;
   const samples = shown.runs.reduce(
     (sum, { run }) => sum + (run.analysis.metrics["latency_p50"]?.samples ?? 0),
@@ -83,7 +84,9 @@ const cdfOf = (input: ReportInput): NamedChart | null => {
   );
   const slos = new Set(shown.runs.map(({ run }) => run.sloNs));
   const uprights = slos.size > 1 ? "dashed uprights: the SLO of each" : "";
-  const parts = [plural(samples, "response"), shown.note, uprights];
+  const invalid = withRequests(input.runs).filter((run) => !isUsable(run)).length;
+  const leftOut = invalid > 0 ? `${plural(invalid, "run")} INVALID, left out` : "";
+  const parts = [plural(samples, "response"), shown.note, leftOut, uprights];
   return {
     file: "latency-cdf.svg",
     alt: "Distribution of latency with an axis of nines",
@@ -113,7 +116,9 @@ const overTimeOf = (input: ReportInput, run: ReportedRun): NamedChart | null => 
     spec: overTimeChart({
       title: "Offered load and goodput over time",
       subtitle: [
-        `${label}${offered} offered, ${goodput} in time; in steps of ${every}`,
+        isUsable(run)
+          ? `${label}${offered} offered, ${goodput} in time; in steps of ${every}`
+          : `${label}INVALID: for finding out why, not for its numbers; in steps of ${every}`,
         "the gap between the two lines missed its SLO",
       ],
       intervals,
@@ -165,9 +170,13 @@ const chartsOf = (input: ReportInput, headline: HeadlineChart | null): Charts =>
 const show = (chart: NamedChart | null | undefined, folder: string): string =>
   chart === null || chart === undefined ? "" : image(chart.alt, `${folder}${chart.file}`);
 
-/** Without a headline, several runs are shown by their distributions, and one by its course. */
+/**
+ * Without a headline, several runs are shown by their distributions, and one by its course; nothing of an INVALID run
+ * stands at the top.
+ */
 const topFigure = (input: ReportInput, charts: Charts): NamedChart | null => {
-  const course = [...charts.overTime.values()][0] ?? null;
+  const usable = input.runs.find((run) => isUsable(run) && charts.overTime.has(run.analysis.index));
+  const course = usable === undefined ? null : (charts.overTime.get(usable.analysis.index) ?? null);
   return charts.headline ?? (input.runs.length > 1 ? charts.cdf : course) ?? course;
 };
 
@@ -221,7 +230,8 @@ const predictionSection = (input: ReportInput): string => {
 };
 
 const runSections = (input: ReportInput, charts: Charts, folder: string): string => {
-  if (input.runs.length < 2) return "";
+  // The course of one run stands at the top, unless it is INVALID.
+  if (input.runs.length < 2 && topFigure(input, charts) !== null) return "";
   const sections = input.runs.map((run, position) => {
     const body = show(charts.overTime.get(run.analysis.index), folder);
     const title = runLabel(input, run);
@@ -258,11 +268,12 @@ const markdownOf = (
     `# ${input.title}`,
     input.question === "" ? "" : `*${input.question}*`,
     answerOf(input, headline),
+    verdictLine(input),
     show(topFigure(input, charts), folder),
     headlineTable(input),
     `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests.`,
     checksSection(input),
-    doubtsSection(input),
+    verdictSection(input),
     whatSection(input),
     loadSection(input),
     latencySection(input, charts, folder),

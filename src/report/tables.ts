@@ -1,9 +1,10 @@
 /** The report's tables of metrics: per point of the sweep, per run, and for predictions. */
 import type { MetricUnit, PredictionErrorRow } from "#query/analysis.ts";
 import { duration, grouped, metricText, quantity } from "#report/format.ts";
-import { runLabel, runsByPoint } from "#report/labels.ts";
+import { markedLabel, runsByPoint } from "#report/labels.ts";
 import { left, right, table } from "#report/markdown.ts";
-import type { ReportedRun, ReportInput } from "#report/model.ts";
+import { isUsable, type ReportedRun, type ReportInput } from "#report/model.ts";
+import { verdictText } from "#report/verdicts.ts";
 import { spreadOf } from "#stats/spread.ts";
 
 interface MetricColumn {
@@ -57,18 +58,26 @@ const stateMark = (runs: readonly ReportedRun[]): string => {
   return runs.length === 1 ? " (not done)" : ` (${failed} of ${runs.length} not done)`;
 };
 
-/** One row per point of the sweep; with repetitions, medians and ranges over the runs that are done. */
+/** What cannot be taken as it stands is bold. */
+const verdictMark = (runs: readonly ReportedRun[]): string => {
+  const text = verdictText(runs);
+  return text === "VALID" ? text : `**${text}**`;
+};
+
+/** One row per point of the sweep; with repetitions, medians and ranges over the runs that can be trusted. */
 export const headlineTable = (input: ReportInput): string => {
   const points = runsByPoint(input);
   const columns = [
     left(input.runs.some((run) => run.point.length > 0) ? "Point" : "Run"),
     ...HEADLINE_COLUMNS.map(({ head }) => right(head)),
     right("Requests"),
+    left("Verdict"),
   ];
   const rows = points.map(({ label, runs }) => {
-    const done = runs.filter((run) => run.isDone);
-    const cells = HEADLINE_COLUMNS.map((column) => spreadText(done, column));
-    return [`${label}${stateMark(runs)}`, ...cells, done.length === 0 ? "–" : rowCount(done)];
+    const usable = runs.filter(isUsable);
+    const cells = HEADLINE_COLUMNS.map((column) => spreadText(usable, column));
+    const requests = usable.length === 0 ? "–" : rowCount(usable);
+    return [`${label}${stateMark(runs)}`, ...cells, requests, verdictMark(runs)];
   });
   return table(columns, rows);
 };
@@ -79,7 +88,7 @@ const perRun =
     table(
       [left("Run"), ...columns.map(({ head }) => right(head)), right(extra.head)],
       input.runs.map((run) => [
-        runLabel(input, run),
+        markedLabel(input, run),
         ...columns.map(({ metric }) => metricText(run.analysis.metrics[metric])),
         extra.text(run),
       ]),
@@ -131,7 +140,7 @@ export const loadTable = (input: ReportInput): string => {
     const scheduled = scheduledOf(run);
     const dropped = outcomeOf(run, "dropped");
     return [
-      runLabel(input, run),
+      markedLabel(input, run),
       expected === null ? "–" : grouped(Math.round(expected)),
       grouped(scheduled),
       view === "client" ? grouped(scheduled - dropped) : "–",
@@ -170,7 +179,7 @@ export const failureTable = (input: ReportInput): string => {
     run.analysis.outcomes
       .filter((row) => row.outcome !== "ok")
       .map((row) => [
-        runLabel(input, run),
+        markedLabel(input, run),
         row.outcome,
         row.result === null ? "no response" : `${row.result} ${CODES[row.result] ?? ""}`.trim(),
         grouped(row.count),
@@ -214,7 +223,7 @@ export const predictionTable = (input: ReportInput): string => {
   ];
   const rows = input.runs.flatMap((run) =>
     withDirections(run.analysis.predictionErrors).map((row) => [
-      runLabel(input, run),
+      markedLabel(input, run),
       row.action,
       row.quantity,
       row.direction,

@@ -12,6 +12,7 @@ export const FILES = {
   logs: "logs",
   derived: "derived",
   report: "report.md",
+  verdicts: "verdicts.json",
 } as const;
 
 /** States of a run, in order; the last three are final. */

@@ -3,7 +3,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { FIXTURE_EPOCH_NS, writeResultsFixture } from "../support/results-fixture.ts";
+import {
+  FIXTURE_EPOCH_NS,
+  SOUND_REQUESTS,
+  writeResultsFixture,
+} from "../support/results-fixture.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "report-query-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -24,9 +28,10 @@ const run = async (...args: string[]) => {
 };
 
 const HOLDING = { checks: { fine: { metric: "goodput", atLeast: "1/s" } } };
+const requests = () => SOUND_REQUESTS;
 
 const sound = join(scratch, "sound");
-writeResultsFixture(sound, { spec: HOLDING });
+writeResultsFixture(sound, { spec: HOLDING, requests });
 
 describe("report", () => {
   test("all checks hold: 0, and the report's path comes last", async () => {
@@ -37,7 +42,7 @@ describe("report", () => {
   });
 
   test("a check that does not hold: 3", async () => {
-    writeResultsFixture(join(scratch, "claims"));
+    writeResultsFixture(join(scratch, "claims"), { requests });
     const { exitCode, stdout } = await run("report", "claims");
     expect(exitCode).toBe(3);
     expect(stdout).toContain("check fast at the median on 00-slo=25ms-rep=1: observed 40.0 ms");
@@ -46,6 +51,15 @@ describe("report", () => {
   test("a failed run: 4", async () => {
     writeResultsFixture(join(scratch, "broken"), { spec: HOLDING, states: ["done", "failed"] });
     expect((await run("report", "broken")).exitCode).toBe(4);
+  });
+
+  test("an INVALID run: 6, and its evidence", async () => {
+    writeResultsFixture(join(scratch, "untrusted"), { spec: HOLDING });
+    const { exitCode, stdout } = await run("report", "untrusted");
+    expect(exitCode).toBe(6);
+    expect(stdout).toContain("There is no headline: all 2 finished runs are INVALID.");
+    expect(stdout).toContain("verdict: INVALID");
+    expect(stdout).toContain("INVALID: 00-slo=25ms-rep=1: 1 request (10 %) was due but never sent");
   });
 
   test("no such folder, and a folder without logs: 5 and what is missing, no stack", async () => {

@@ -21,6 +21,7 @@ const run = (
   name: `0${index}`,
   point: [{ path: "system.slo", value: index === 0 ? "25ms" : "100ms" }],
   isDone: true,
+  verdict: "VALID",
   metrics:
     goodput === null
       ? {}
@@ -45,6 +46,14 @@ describe("judgeChecks", () => {
     const [result] = judgeChecks([check()], [run(0, 500, { isDone: false })]);
     expect(result).toMatchObject({ status: "not-evaluated", observed: null });
     expect(result?.reason).toBe("the run did not finish");
+  });
+
+  test("an INVALID run is not evaluated, a SUSPECT one is", () => {
+    const [invalid] = judgeChecks([check()], [run(0, 500, { verdict: "INVALID" })]);
+    expect(invalid).toMatchObject({ status: "not-evaluated", observed: null, samples: 0 });
+    expect(invalid?.reason).toBe("the run is INVALID");
+    const [suspect] = judgeChecks([check()], [run(0, 500, { verdict: "SUSPECT" })]);
+    expect(suspect).toMatchObject({ status: "pass", observed: 500 });
   });
 
   test("a metric that is missing is not evaluated", () => {

@@ -3,21 +3,29 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildReport } from "#cli/build-report.ts";
+import { buildReport, exitCodeOf } from "#cli/build-report.ts";
+import { EXIT } from "#cli/exit-codes.ts";
 import { answerOf } from "#report/answer.ts";
 import type { HeadlineChart } from "#report/headline-chart.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
-import { writeResultsFixture } from "../support/results-fixture.ts";
+import {
+  FIXTURE_REQUESTS,
+  SOUND_REQUESTS,
+  writeResultsFixture,
+} from "../support/results-fixture.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "answer-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-const done = { isDone: true, analysis: { index: 0, outcomes: [] } } as unknown as ReportedRun;
+const done = {
+  isDone: true,
+  verdict: "VALID",
+  analysis: { index: 0, outcomes: [] },
+} as unknown as ReportedRun;
 const input = {
   runs: [done, done],
   checksPassed: [],
   checksFailed: [],
-  doubts: [],
 } as unknown as ReportInput;
 
 const chartOf = (curves: Readonly<Record<string, readonly number[]>>): HeadlineChart => ({
@@ -57,11 +65,30 @@ describe("answer", () => {
     );
   });
 
-  test("says that runs are in doubt, and where to read why", async () => {
-    const folder = join(scratch, "doubtful");
-    writeResultsFixture(folder);
+  test("says why there is no headline, and prints no number of the run", async () => {
+    const folder = join(scratch, "invalid");
+    writeResultsFixture(folder, {
+      spec: { sweep: undefined, checks: undefined, report: undefined },
+    });
     const { reportPath } = await buildReport({ folder });
     const [, , , , answer] = readFileSync(reportPath, "utf8").split("\n");
-    expect(answer).toEndWith("**There are doubts about 2 of 2 runs**, listed below.");
+    expect(answer).toBe(
+      "**There is no headline: the run is INVALID.** Why: 1 request (10 %) was due but never sent. Remedy: offer less, give the client a processor of its own, or use more generators.",
+    );
+  });
+
+  test("tells of the runs that can be trusted, and how many cannot", async () => {
+    const folder = join(scratch, "mixed");
+    writeResultsFixture(folder, {
+      spec: { sweep: { "system.slo": ["25ms", "50ms", "100ms"] }, checks: undefined },
+      requests: (run) => (run === 1 ? FIXTURE_REQUESTS : SOUND_REQUESTS),
+    });
+    const built = await buildReport({ folder });
+    expect(built).toMatchObject({ runsInvalid: 1, runsFailed: 0 });
+    expect(exitCodeOf(built)).toBe(EXIT.RUN_INVALID);
+    const [, , , , answer] = readFileSync(built.reportPath, "utf8").split("\n");
+    expect(answer).toBe(
+      "Goodput rises from **1.00/s** at SLO 25 ms to **3.00/s** at 100 ms. **1 of 3 runs is INVALID and left out of this.**",
+    );
   });
 });

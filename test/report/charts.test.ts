@@ -58,7 +58,7 @@ const CASES = {
   ),
   "a point without a result": headlineChart(
     headline({
-      missing: [{ x: 100e6, xLabel: "100 ms" }],
+      missing: [{ x: 100e6, xLabel: "100 ms", reason: "no result" }],
       bounds: [{ value: 8, label: "at least 8/s" }],
     }),
   ),

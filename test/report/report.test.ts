@@ -12,7 +12,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuiltReport, buildReport } from "#cli/build-report.ts";
-import { type FixtureOptions, writeResultsFixture } from "../support/results-fixture.ts";
+import {
+  FIXTURE_REQUESTS,
+  type FixtureOptions,
+  SOUND_REQUESTS,
+  writeResultsFixture,
+} from "../support/results-fixture.ts";
 
 const GOLDEN = join(import.meta.dir, "../golden/report");
 const RECORDED = join(import.meta.dir, "../golden/telemetry");
@@ -31,7 +36,7 @@ const buildFixture = async (
   options: FixtureOptions,
 ): Promise<{ readonly folder: string; readonly built: BuiltReport }> => {
   const folder = join(scratch, name);
-  writeResultsFixture(folder, options);
+  writeResultsFixture(folder, { requests: () => SOUND_REQUESTS, ...options });
   return { folder, built: await buildReport({ folder }) };
 };
 
@@ -80,6 +85,49 @@ describe("report", () => {
     const text = readFileSync(built.reportPath, "utf8");
     expectGolden("failed.md", text);
     expect(text).toContain("no such profile");
+  });
+
+  test("an INVALID run among others, and verdicts for programs", async () => {
+    const { folder, built } = await buildFixture("invalid", {
+      requests: (run) => (run === 0 ? FIXTURE_REQUESTS : SOUND_REQUESTS),
+    });
+    expect(built).toMatchObject({
+      checksPassed: 1,
+      checksFailed: 1,
+      runsFailed: 0,
+      runsInvalid: 1,
+    });
+    const text = readFileSync(built.reportPath, "utf8");
+    expectGolden("invalid.md", text);
+    const chart = readFileSync(join(folder, "derived/charts/headline.svg"), "utf8");
+    expect(chart).toContain("INVALID");
+    const verdicts = JSON.parse(readFileSync(join(folder, "derived/verdicts.json"), "utf8"));
+    expect(verdicts).toMatchObject([
+      { run: 0, name: "00-slo=25ms-rep=1", verdict: "INVALID" },
+      { run: 1, name: "01-slo=100ms-rep=1", verdict: "SUSPECT" },
+    ]);
+    expect(verdicts[0].findings[0]).toEqual({
+      kind: "dropped",
+      severity: "invalid",
+      evidence: "1 request (10 %) was due but never sent",
+      remedy: "offer less, give the client a processor of its own, or use more generators",
+      observed: 0.1,
+      bound: 0,
+      unit: "share",
+    });
+  });
+
+  test("every run INVALID: no headline, neither in words nor in a figure", async () => {
+    const checks = { fast: { metric: "latency_p50", atMost: "30ms" } };
+    const spec = { sweep: undefined, report: undefined, checks };
+    const { folder, built } = await buildFixture("all-invalid", {
+      spec,
+      requests: () => FIXTURE_REQUESTS,
+    });
+    const text = readFileSync(built.reportPath, "utf8");
+    expectGolden("all-invalid.md", text);
+    expect(existsSync(join(folder, "derived/charts/headline.svg"))).toBe(false);
+    expect(existsSync(join(folder, "derived/charts/latency-cdf.svg"))).toBe(false);
   });
 
   test("no run finished", async () => {
@@ -139,7 +187,7 @@ describe("report", () => {
   });
 
   test("a large sweep: like things in one line, long tables folded, few lines in a chart", async () => {
-    const slos = ["1ms", "2ms", "3ms", "4ms", "5ms", "6ms", "7ms"];
+    const slos = ["10ms", "20ms", "30ms", "40ms", "50ms", "60ms", "70ms"];
     const { built } = await buildFixture("large", {
       spec: {
         repetitions: 2,
@@ -149,7 +197,7 @@ describe("report", () => {
     });
     expect(built.summaryLines.length).toBeLessThan(8);
     expect(built.summaryLines.join("\n")).toContain(
-      "check fast on 14 runs, first 00-slo=1ms-rep=1",
+      "check fast on 14 runs, first 00-slo=10ms-rep=1",
     );
     const text = readFileSync(built.reportPath, "utf8");
     const open = text.replaceAll(/<details>[^]*?<\/details>/g, "");

@@ -69,6 +69,13 @@ export const FIXTURE_REQUESTS: readonly FixtureRequest[] = [
   answered(3000, 5),
 ];
 
+/** The same without what makes a run INVALID: every request is sent and answered. */
+export const SOUND_REQUESTS: readonly FixtureRequest[] = FIXTURE_REQUESTS.map((request) =>
+  request.latencyMs === null
+    ? answered(request.scheduledMs, 95, { outcome: "fail", result: 4 })
+    : request,
+);
+
 const clientRow = (request: FixtureRequest, index: number, sloNs: Nanos): ClientRecord => {
   const isSent = request.outcome !== "dropped";
   return {
@@ -233,12 +240,14 @@ const logText = (schema: LogSchema<never>, rows: readonly (string | null)[]): st
 export const fixtureLogs = (
   sloNs: Nanos,
   dialect: TelemetryDialect = "documented",
+  offered: readonly FixtureRequest[] = FIXTURE_REQUESTS,
 ): Readonly<Record<string, string>> => {
-  const requests = FIXTURE_REQUESTS.map((request, index) => requestRecord(request, index, sloNs))
+  const requests = offered
+    .map((request, index) => requestRecord(request, index, sloNs))
     .filter((record) => record !== null)
     .toSorted((a, b) => a.departure - b.departure);
   const actions = FIXTURE_ACTIONS.map((action, index) => actionRecord(action, index, sloNs));
-  const client = FIXTURE_REQUESTS.map((request, index) => clientRow(request, index, sloNs));
+  const client = offered.map((request, index) => clientRow(request, index, sloNs));
   const epoch = FIXTURE_EPOCH_NS;
   return {
     [REQUEST_LOG.file]: logText(
@@ -392,6 +401,8 @@ export interface FixtureOptions {
   /** Changes to the experiment's keys; an undefined one is left out. */
   readonly spec?: Record<string, unknown>;
   readonly dialect?: TelemetryDialect;
+  /** Requests of each run by index; default: `FIXTURE_REQUESTS` for all, which make a run INVALID. */
+  readonly requests?: (run: number) => readonly FixtureRequest[];
   /** Where the project lay; its paths are relative without it. */
   readonly root?: string;
   readonly overrides?: Manifest["experiment"]["overrides"];
@@ -407,7 +418,9 @@ export const writeResultsFixture = (folder: string, options: FixtureOptions = {}
     mkdirSync(join(runFolder, FILES.telemetry), { recursive: true });
     const files: StoredFile[] = [];
     if (state === "done") {
-      for (const [name, text] of Object.entries(fixtureLogs(run.system.sloNs, options.dialect))) {
+      const requests = options.requests?.(run.index);
+      const logs = fixtureLogs(run.system.sloNs, options.dialect, requests);
+      for (const [name, text] of Object.entries(logs)) {
         writeFileSync(join(runFolder, FILES.telemetry, name), text);
         files.push(storedFile(name, text));
       }

@@ -1,18 +1,11 @@
-/** What was judged, put into words: checks and doubts. Many alike become one line, and all of them are folded below it. */
+/** The checks put into words. Many alike become one line, and all of them are folded below it. */
 import type { CheckResult } from "#judge/checks.ts";
-import type { Doubt } from "#judge/doubts.ts";
 import { grouped, plural, quantity } from "#report/format.ts";
+import { FEW, groupsOf } from "#report/grouping.ts";
 import { runLabel } from "#report/labels.ts";
-import { details, left, list, paragraphs, right, table } from "#report/markdown.ts";
+import { details, left, paragraphs, right, table } from "#report/markdown.ts";
 import type { ReportInput } from "#report/model.ts";
 import { spreadOf } from "#stats/spread.ts";
-
-/** Up to this many alike each have a line of their own. */
-const FEW = 3;
-
-const groupsOf = <T>(items: readonly T[], key: (item: T) => string): readonly (readonly T[])[] => [
-  ...Map.groupBy(items, key).values(),
-];
 
 const checkKey = (result: CheckResult): string => JSON.stringify([result.check, result.status]);
 
@@ -25,7 +18,7 @@ const claim = (result: CheckResult): string => {
   return bounds.filter((bound) => bound !== "").join(" and ");
 };
 
-const VERDICTS = { pass: "holds", fail: "**does not hold**", "not-evaluated": "**not evaluated**" };
+const RESULTS = { pass: "holds", fail: "**does not hold**", "not-evaluated": "**not evaluated**" };
 
 const rangeText = (values: readonly number[], show: (value: number) => string): string => {
   const spread = spreadOf(values);
@@ -61,7 +54,7 @@ const checkRow = (input: ReportInput, results: readonly CheckResult[]): readonly
     `${input.analysis.metricTitles[first.metric] ?? first.metric} ${claim(first)}`,
     observedText(results),
     rangeText(samples, grouped),
-    VERDICTS[first.status],
+    RESULTS[first.status],
   ];
 };
 
@@ -93,47 +86,6 @@ export const checksSection = (input: ReportInput): string => {
   ]);
 };
 
-const runsIn = (doubts: readonly Doubt[]): number =>
-  new Set(doubts.map((doubt) => doubt.run.index)).size;
-
-const doubtText = (input: ReportInput, doubt: Doubt): string =>
-  `**${labelOf(input, doubt.run) ?? doubt.run.name}**: ${doubt.evidence}. Remedy: ${doubt.remedy}.`;
-
-const alikeText = (input: ReportInput, doubts: readonly Doubt[]): readonly string[] => {
-  const [first] = doubts;
-  return first === undefined || doubts.length <= FEW
-    ? doubts.map((doubt) => doubtText(input, doubt))
-    : [`**${plural(runsIn(doubts), "run")}** alike, first ${doubtText(input, first)}`];
-};
-
-/** What speaks against trusting a run, with what would help; also which runs are not done and why. */
-export const doubtsSection = (input: ReportInput): string => {
-  if (input.doubts.length === 0) {
-    return paragraphs([
-      "## Doubts",
-      "None: every run finished, every scheduled request was sent and answered, and bytes, lines and rows of every log agree.",
-    ]);
-  }
-  const groups = groupsOf(input.doubts, ({ kind }) => kind);
-  const isShort = groups.every((group) => group.length <= FEW);
-  const all = input.doubts.map((doubt) => doubtText(input, doubt));
-  return paragraphs([
-    "## Doubts",
-    list(isShort ? all : groups.flatMap((group) => alikeText(input, group))),
-    isShort ? "" : details(`All ${all.length} doubts`, list(all)),
-  ]);
-};
-
-/** For the first paragraph: whether any finished run is in doubt; "" when none is. */
-export const doubtSentence = (input: ReportInput): string => {
-  const done = new Set(input.runs.filter((run) => run.isDone).map((run) => run.analysis.index));
-  const count = runsIn(input.doubts.filter((doubt) => done.has(doubt.run.index)));
-  if (count === 0) return "";
-  const which =
-    input.runs.length === 1 ? "the run" : `${count} of ${plural(input.runs.length, "run")}`;
-  return `**There are doubts about ${which}**, listed below.`;
-};
-
 const checkLine = (results: readonly CheckResult[]): string => {
   const [first] = results;
   const name = first?.run?.name;
@@ -143,19 +95,10 @@ const checkLine = (results: readonly CheckResult[]): string => {
   return `check ${first?.check}${where}: ${observed}${observedText(results)}`;
 };
 
-/** The same for a terminal: checks that do not hold and doubts, one line for many alike. */
-export const judgementLines = (input: ReportInput): readonly string[] => {
+/** For a terminal: checks that do not hold, one line for many alike. */
+export const checkLines = (input: ReportInput): readonly string[] => {
   const bad = input.checks.filter((result) => result.status !== "pass");
-  const checks = groupsOf(bad, checkKey).flatMap((group) =>
+  return groupsOf(bad, checkKey).flatMap((group) =>
     group.length > FEW ? [checkLine(group)] : group.map((result) => checkLine([result])),
   );
-  const doubts = groupsOf(input.doubts, ({ kind }) => kind).flatMap((group) => {
-    const [first] = group;
-    return first === undefined || group.length <= FEW
-      ? group.map((doubt) => `doubt: ${doubt.run.name}: ${doubt.evidence}`)
-      : [
-          `doubt: ${plural(runsIn(group), "run")} alike, first ${first.run.name}: ${first.evidence}`,
-        ];
-  });
-  return [...checks, ...doubts];
 };

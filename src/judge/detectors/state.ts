@@ -1,0 +1,32 @@
+/** How a run ended, and whether it measured anything at all. */
+import { type ExaminedRun, type Finding, finding, isDoneRun } from "#judge/finding.ts";
+
+const isLogOnly = ({ analysis }: ExaminedRun): boolean =>
+  analysis.stored === null && analysis.window?.source === "log";
+
+const ending = (run: ExaminedRun): readonly Finding[] => {
+  const { stored } = run.analysis;
+  if (isDoneRun(run) || isLogOnly(run)) return [];
+  const problems = stored?.problems ?? [];
+  const evidence =
+    stored === null
+      ? "the run left no run.json: it did not start, or its runner was killed"
+      : `the run ended as ${stored.state}${problems.length === 0 ? "" : `: ${problems.join("; ")}`}`;
+  return [finding("run-not-done", "invalid", { evidence, remedy: "`--resume` redoes it" })];
+};
+
+const emptiness = (run: ExaminedRun): readonly Finding[] => {
+  const { view, outcomes } = run.analysis;
+  if (!isDoneRun(run) || view === null || outcomes.length > 0) return [];
+  return [
+    finding("no-requests", "invalid", {
+      evidence: "no request was scheduled in the measurement window",
+      remedy: "lengthen `workload.duration` or raise the rate",
+    }),
+  ];
+};
+
+export const stateFindings = (run: ExaminedRun): readonly Finding[] => [
+  ...ending(run),
+  ...emptiness(run),
+];

@@ -1,0 +1,259 @@
+/**
+ * Every bound that decides whether a run is VALID, SUSPECT or INVALID, with its unit and its reason.
+ * docs/verdicts.md lists the same bounds for users, and a test holds the two against each other.
+ * Bounds are chosen so that what is below them moves the headline by less than repetitions differ anyway
+ * ("suspect"), or by less than makes its meaning another ("invalid").
+ */
+
+export interface Threshold {
+  readonly unit: "ns" | "share" | "count";
+  /** More than this makes a run SUSPECT. */
+  readonly suspect: number;
+  /** More than this makes it INVALID; null: this alone never does. */
+  readonly invalid: number | null;
+}
+
+interface FixedThreshold extends Threshold {
+  readonly reason: string;
+}
+
+/** A bound that grows with the SLO and never lies below a floor. */
+interface SloThreshold {
+  readonly shareOfSlo: number;
+  readonly floorNs: number;
+  readonly invalid: { readonly shareOfSlo: number; readonly floorNs: number } | null;
+  readonly reason: string;
+}
+
+const MS = 1e6;
+
+/** Bounds that do not depend on the experiment. */
+export const FIXED = {
+  dropped: {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.001,
+    reason:
+      "a dropped request counts as missed although the system never saw it: the SLO attainment is off by up to this share, and the load was not the one asked for",
+  },
+  unknown: {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.01,
+    reason:
+      "a request without an answer is rightly missed, but its latency is in no percentile: beyond 1 % p99 leaves out what it is about",
+  },
+  "missed-rate": {
+    unit: "share",
+    suspect: 0.005,
+    invalid: 0.05,
+    reason:
+      "the share of the window's requests that were sent after its end; the goodput is per second of the window, so it is off by as much",
+  },
+  "late-misses": {
+    unit: "share",
+    suspect: 0.005,
+    invalid: 0.05,
+    reason:
+      "requests that missed their SLO counted from when they were due, but not counted from when they were sent: the generator's share of the misses, so that SLO attainment may be too low by as much",
+  },
+  "send-burst": {
+    unit: "share",
+    suspect: 0.1,
+    invalid: null,
+    reason:
+      "the worst second's share of requests that were late by more than the bound of send lateness: a stall that is too short for the window's p99 still bunches requests, which queue behind each other",
+  },
+  "expected-share": {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.001,
+    reason:
+      "where the schedule says exactly how many requests there are, every missing one is a lost row or was never scheduled; as for drops",
+  },
+  "expected-sigmas": {
+    unit: "count",
+    suspect: 5,
+    invalid: 10,
+    reason:
+      "standard deviations of a Poisson count: 5 raise one false alarm in 1.7 million runs; 10 do not happen",
+  },
+  "rows-lost": {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.001,
+    reason: "rows that one log has and another lacks, of all requests; as for drops",
+  },
+  "server-errors": {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.01,
+    reason:
+      "requests or actions that ended in an error (not late, not refused): beyond 1 % p99 and SLO attainment measure the error and no longer the load",
+  },
+  "generator-cpu": {
+    unit: "share",
+    suspect: 0.8,
+    invalid: 0.95,
+    reason:
+      "time in which a generator's event loop did work: a queue at 80 % waits two services on average, near 100 % the generator is what limits a closed loop, which has no lateness to show it",
+  },
+  "run-delay": {
+    unit: "share",
+    suspect: 0.25,
+    invalid: 0.5,
+    reason:
+      "time in which a role's main thread could run and had no processor, of the window: the machine is oversubscribed, and every latency holds a wait that is not the system's",
+  },
+  steal: {
+    unit: "share",
+    suspect: 0.02,
+    invalid: 0.2,
+    reason:
+      "processor time that the hypervisor gave to others, of all processors' time; 2 % are a dozen of the kernel's 10 ms ticks in 3 s on two processors",
+  },
+  "cpu-pressure": {
+    unit: "share",
+    suspect: 0.5,
+    invalid: null,
+    reason:
+      "time in which some task on the host waited for a processor; it counts others' tasks too, so it alone does not make a run INVALID: the roles' own run delay does",
+  },
+  throttled: {
+    unit: "share",
+    suspect: 0.01,
+    invalid: 0.1,
+    reason:
+      "time in which the kernel's CPU quota stopped our processes, of the window: each stop lasts up to the quota's period of 100 ms",
+  },
+  "memory-pressure": {
+    unit: "share",
+    suspect: 0.02,
+    invalid: 0.2,
+    reason: "time in which some task waited for memory: reclaim and swapping stall any instruction",
+  },
+  "io-pressure": {
+    unit: "share",
+    suspect: 0.3,
+    invalid: null,
+    reason:
+      "time in which some task waited for a disk; our roles write their logs beside the work, so it matters only through stalls, which are judged on their own",
+  },
+  "major-faults": {
+    unit: "count",
+    suspect: 100,
+    invalid: null,
+    reason:
+      "pages that a role had to read from a disk within the window; the code of a role that ran for a second is in memory, so more than stray ones mean that memory is short",
+  },
+  "sampler-gap": {
+    unit: "ns",
+    suspect: 500 * MS,
+    invalid: null,
+    reason:
+      "the longest time without a sample of the host, which is sampled every 100 ms: what happened meanwhile is not known",
+  },
+  "clock-step": {
+    unit: "ns",
+    suspect: 5 * MS,
+    invalid: null,
+    reason:
+      "change of the wall clock against the monotonic one between two samples; roles take the wall clock once, at their start, so that only those started on both sides of a step disagree, which the clock error shows",
+  },
+} as const satisfies Readonly<Record<string, FixedThreshold>>;
+
+/** Bounds that depend on the SLO: a millisecond is nothing to 500 ms and a third of 3 ms. */
+export const RELATIVE = {
+  "send-lateness": {
+    shareOfSlo: 0.1,
+    floorNs: 0.5 * MS,
+    invalid: { shareOfSlo: 0.5, floorNs: 2 * MS },
+    reason:
+      "p99 of sent − due. Latency counts from when a request was due, so that 99 % of the latencies are too high by at most this: a tenth of the SLO hardly moves who meets it, half of it decides. A shared machine's own floor is 0.1 to 0.5 ms",
+  },
+  "send-lateness-max": {
+    shareOfSlo: 0.5,
+    floorNs: 10 * MS,
+    invalid: null,
+    reason:
+      "the latest request: a stall of half an SLO is a disturbance even where it spares p99, and it is in p99.9 and the maximum",
+  },
+  "receive-lateness": {
+    shareOfSlo: 0.1,
+    floorNs: 1 * MS,
+    invalid: { shareOfSlo: 0.5, floorNs: 4 * MS },
+    reason:
+      "p99 of read − sent by the controller, above the fastest such way: time that a response lay unread. As for send lateness; the floor is higher because it includes the network",
+  },
+  "receive-lateness-max": {
+    shareOfSlo: 0.5,
+    floorNs: 10 * MS,
+    invalid: null,
+    reason: "the response that lay unread longest; as for the latest request",
+  },
+  "loop-stall": {
+    shareOfSlo: 0.5,
+    floorNs: 20 * MS,
+    invalid: null,
+    reason:
+      "the longest time that a role's event loop did not look at its sockets: everything that arrived meanwhile waited that long",
+  },
+  "gc-pause": {
+    shareOfSlo: 0.25,
+    floorNs: 10 * MS,
+    invalid: null,
+    reason: "the longest garbage collection of a role; it stops the role as a whole",
+  },
+  "run-delay-max": {
+    shareOfSlo: 0.5,
+    floorNs: 20 * MS,
+    invalid: null,
+    reason:
+      "the longest that a role's main thread waited for a processor between two samples (100 ms apart)",
+  },
+  "clock-error": {
+    shareOfSlo: 0.05,
+    floorNs: 1 * MS,
+    invalid: { shareOfSlo: 0.5, floorNs: 10 * MS },
+    reason:
+      "by how much two roles' clocks disagree: on one host what is seen, between hosts what the synchronisation cannot exclude (half a round trip). Deadlines are instants, so they move by as much",
+  },
+} as const satisfies Readonly<Record<string, SloThreshold>>;
+
+/** Findings that rest on a fact and have no bound. */
+export const FACTS = {
+  "run-not-done": "the run failed, was interrupted or did not start",
+  "stopped-early": "a stop rule ended the run before its time",
+  "no-requests": "no request was scheduled in the measurement window",
+  "role-stopped": "a role was seen stopped (by a signal or a debugger) within the window",
+  "role-problem": "a role reported an error, ended early or left messages of failure",
+  file: "a log is torn, holds lines that are no rows, or is not what was collected",
+  duplicates: "a log holds the same request or action twice",
+  "foreign-traffic": "the controller had requests that the generators did not send",
+  "warm-up": "the window's first tenth is worse than every other part of it",
+  "cold-starts": "the window begins with cold starts that the rest of it does not have",
+  dialect: "nothing decides how the controller's logs are to be read",
+  evidence: "something that should have been measured was not",
+} as const;
+
+export type MeasuredKind = keyof typeof FIXED | keyof typeof RELATIVE;
+export type FactKind = keyof typeof FACTS;
+export type FindingKind = MeasuredKind | FactKind;
+
+const forSlo = (
+  { shareOfSlo, floorNs, invalid }: SloThreshold,
+  sloNs: number | null,
+): Threshold => {
+  const slo = sloNs ?? 0;
+  return {
+    unit: "ns",
+    suspect: Math.max(floorNs, shareOfSlo * slo),
+    invalid: invalid === null ? null : Math.max(invalid.floorNs, invalid.shareOfSlo * slo),
+  };
+};
+
+const isFixed = (kind: MeasuredKind): kind is keyof typeof FIXED => kind in FIXED;
+
+/** The bound of a kind for an SLO; without an SLO the floor of a relative one holds. */
+export const thresholdOf = (kind: MeasuredKind, sloNs: number | null): Threshold =>
+  isFixed(kind) ? FIXED[kind] : forSlo(RELATIVE[kind], sloNs);
