@@ -127,6 +127,10 @@ const loadText = (load: Load): string => {
 const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly Fact[] => {
   if (workload.arrivals === "azure-functions-2019") return traceFacts(workload, manifest);
   if (workload.arrivals === "trace") return replayFacts(workload, manifest);
+  if (workload.arrivals === "recorded") {
+    const value = "open loop: exact replay of a recorded schedule";
+    return [{ name: "Arrivals", value }, traceFile(workload.trace, manifest)];
+  }
   if (workload.arrivals === "mix") {
     const parts = workload.parts.map(({ name, models, load }) => ({
       name: `Class ${name}`,
@@ -146,7 +150,7 @@ export const workloadFacts = (
   shownPath: (path: string) => string,
 ): readonly Fact[] => {
   const workload =
-    run.workload.arrivals === "azure-functions-2019" || run.workload.arrivals === "trace"
+    "trace" in run.workload
       ? { ...run.workload, trace: shownPath(run.workload.trace) }
       : run.workload;
   return [
@@ -175,7 +179,7 @@ export const sweptValue = (swept: {
 /** Whether the number of requests that the arrival process announces is exact or a mean. */
 export const isExpectedExact = (workload: Workload): boolean => {
   if (workload.arrivals === "azure-functions-2019") return workload.placement === "even";
-  if (workload.arrivals === "trace") return true;
+  if (workload.arrivals === "trace" || workload.arrivals === "recorded") return true;
   if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isExact(load));
   return isExact(workload);
 };

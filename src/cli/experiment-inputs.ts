@@ -58,6 +58,7 @@ const namesOf = (
   const mayReplay =
     arrivals === "azure-functions-2019" ||
     arrivals === "trace" ||
+    arrivals === "recorded" ||
     "workload.arrivals" in group(group(raw)["sweep"]);
   if (role === "trace" && !mayReplay) return [];
   const written =
@@ -223,8 +224,7 @@ export const withAbsolutePaths = (plan: Plan, { find }: Inputs): Plan => {
   };
   const runs = plan.runs.map((run): PlannedRun => {
     const system = { ...run.system, profiles: absolute("profiles", run.system.profiles) };
-    if (run.workload.arrivals !== "azure-functions-2019" && run.workload.arrivals !== "trace")
-      return { ...run, system };
+    if (!("trace" in run.workload)) return { ...run, system };
     return {
       ...run,
       system,

@@ -87,6 +87,7 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     loadFactor: isPositive,
     timeCompression: isPositive,
   },
+  recorded: { trace: isText },
   "azure-functions-2019": {
     trace: isText,
     startMinute: (value) => value === null || isWhole(value),

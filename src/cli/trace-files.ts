@@ -1,8 +1,14 @@
 /** Opens traces as texts that are read piece by piece, and reads those of a plan once to know what is in them. */
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
+import type { Plan, PlannedRun, Problem, Workload } from "#experiment/resolved.ts";
 import { err, type Result } from "#stdx/result.ts";
+import { countInstances } from "#workload/arrival-process.ts";
 import { formatTraceProblems } from "#workload/azure-trace.ts";
+import {
+  RECORDED_LAYOUT,
+  type RecordedWorkload,
+  recordedProblems,
+} from "#workload/recorded-replay.ts";
 import { replayProblems, scalingDistance } from "#workload/request-replay.ts";
 import {
   type RequestTrace,
@@ -50,20 +56,32 @@ export const readRequestTrace = (
   }
 };
 
+/** Workloads that read a file with a row per request along their runs. */
+export type ReplayWorkload = RequestTraceWorkload | RecordedWorkload;
+
+export const isReplay = (workload: Workload): workload is ReplayWorkload =>
+  workload.arrivals === "trace" || workload.arrivals === "recorded";
+
+/** How a workload's file is to be read. */
+export const layoutOf = (workload: ReplayWorkload): TraceLayout =>
+  workload.arrivals === "recorded" ? RECORDED_LAYOUT : workload;
+
 /** Identity of a reading: the same file can be read in several ways. */
-const keyOf = ({ trace, format, column, unit }: RequestTraceWorkload): string =>
-  JSON.stringify([trace, format, column, unit]);
+const keyOf = (workload: ReplayWorkload): string => {
+  const { format, column, unit } = layoutOf(workload);
+  return JSON.stringify([workload.trace, format, column, unit]);
+};
 
 /** The traces of a plan, by file and layout. */
 export class RequestTraces {
   readonly #traces = new Map<string, Result<RequestTrace, string>>();
 
   /** The trace of a workload, read once however often it is asked for. */
-  of(workload: RequestTraceWorkload): Result<RequestTrace, string> {
+  of(workload: ReplayWorkload): Result<RequestTrace, string> {
     const key = keyOf(workload);
     const known = this.#traces.get(key);
     if (known !== undefined) return known;
-    const read = readRequestTrace(workload.trace, workload);
+    const read = readRequestTrace(workload.trace, layoutOf(workload));
     this.#traces.set(key, read);
     return read;
   }
@@ -75,12 +93,14 @@ export class RequestTraces {
   } {
     const problems = new Map<string, Problem>();
     const unusable = new Set<string>();
-    for (const { workload } of plan.runs) {
-      if (workload.arrivals !== "trace") continue;
+    for (const { workload, system } of plan.runs) {
+      if (!isReplay(workload)) continue;
       const trace = this.of(workload);
       if (!trace.ok) unusable.add(trace.error);
       else
-        for (const problem of replayProblems(workload, trace.value))
+        for (const problem of workload.arrivals === "recorded"
+          ? recordedProblems(workload, trace.value, countInstances(system.models))
+          : replayProblems(workload, trace.value))
           problems.set(`${problem.path}\n${problem.message}`, problem);
     }
     return { problems: [...problems.values()], unusable: [...unusable] };

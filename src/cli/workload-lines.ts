@@ -1,5 +1,6 @@
 /** A planned run's workload in sentences, for the plan and the `workload` command. */
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { isReplay } from "#cli/trace-files.ts";
 import type { PlannedRun } from "#experiment/resolved.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { type DescribeOptions, describeWorkload } from "#workload/describe-workload.ts";
@@ -10,7 +11,7 @@ export const workloadInputs = (
   { traces, requestTraces }: Pick<LoadedExperiment, "traces" | "requestTraces">,
 ): DescribeOptions => {
   const { models } = system;
-  if (workload.arrivals === "trace") {
+  if (isReplay(workload)) {
     const read = requestTraces.of(workload);
     return { seed, models, ...(read.ok ? { requestTrace: read.value } : {}) };
   }

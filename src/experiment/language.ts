@@ -186,6 +186,13 @@ export interface RequestTraceSpec extends WorkloadCommon {
   readonly timeCompression?: number;
 }
 
+/** Exact replay of a schedule: of a run (`workload record`) or of an experiment (`workload --out`). */
+export interface RecordedSpec extends WorkloadCommon {
+  readonly arrivals: "recorded";
+  /** Path of the file; relative paths are looked up from the experiment file, then from the working folder. */
+  readonly trace: string;
+}
+
 /** A workload as one part of a mix: its own arrivals, and the models that it asks for (default: all). */
 type PartOf<Spec> = Omit<Spec, keyof WorkloadCommon> & { readonly models?: readonly string[] };
 
@@ -209,6 +216,7 @@ export type WorkloadSpec =
   | ClosedLoopSpec
   | AzureFunctions2019Spec
   | RequestTraceSpec
+  | RecordedSpec
   | MixSpec;
 
 /** What a swept key may hold. */

@@ -129,6 +129,8 @@ export type Workload = WorkloadTimes &
         readonly placement: "even" | "uniform" | "poisson";
       }
     | RequestTraceWorkload
+    /** Replay of a schedule that was recorded or written. */
+    | { readonly arrivals: "recorded"; readonly trace: string }
     | { readonly arrivals: "mix"; readonly parts: readonly MixPart[] }
   );
 

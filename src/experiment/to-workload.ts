@@ -102,6 +102,9 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
       placement: parsed.placement ?? "even",
     };
   }
+  if (parsed.arrivals === "recorded") {
+    return { ...times, arrivals: parsed.arrivals, trace: parsed.trace };
+  }
   if (parsed.arrivals === "trace") {
     return {
       ...times,

@@ -24,6 +24,7 @@ export const ARRIVALS = [
   "closed-loop",
   "azure-functions-2019",
   "trace",
+  "recorded",
   "mix",
 ] as const;
 
@@ -205,6 +206,10 @@ const requestTrace = {
   timeCompression: maybe(factor("trace time per experiment time")),
 };
 
+const recorded = {
+  trace: key(text({ due: "the path of a recorded schedule", lengthMax: 4096 })),
+};
+
 const modelNames = z
   .array(key(text({ due: "the name of a model of system.models", lengthMax: 200 })))
   .superRefine((list, context) => {
@@ -279,6 +284,7 @@ const WORKLOADS = {
   "closed-loop": z.strictObject({ ...named, ...times, ...closedLoop }),
   "azure-functions-2019": z.strictObject({ ...named, ...times, ...azureFunctions2019 }),
   trace: z.strictObject({ ...named, ...times, ...requestTrace }),
+  recorded: z.strictObject({ ...named, ...times, ...recorded }),
   mix: z.strictObject({ ...named, ...times, ...mix }),
 } as const satisfies Record<Arrivals, z.ZodObject>;
 
@@ -289,6 +295,7 @@ export type ParsedWorkload =
   | With<(typeof WORKLOADS)["closed-loop"], "closed-loop">
   | With<(typeof WORKLOADS)["azure-functions-2019"], "azure-functions-2019">
   | With<(typeof WORKLOADS)["trace"], "trace">
+  | With<(typeof WORKLOADS)["recorded"], "recorded">
   | With<(typeof WORKLOADS)["mix"], "mix">;
 
 export type { ParsedShape };

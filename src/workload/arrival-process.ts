@@ -15,6 +15,7 @@ import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
 import { MarkovModulatedArrivals } from "#workload/markov-modulated.ts";
 import { MixArrivals, type MixedPart } from "#workload/mix.ts";
 import { RenewalArrivals } from "#workload/open-loop.ts";
+import { RecordedReplay, recordedProblems } from "#workload/recorded-replay.ts";
 import { RequestReplay, replayProblems } from "#workload/request-replay.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
@@ -32,7 +33,7 @@ export interface ArrivalProcessOptions {
   readonly traceCsv?: string;
   /** The trace file, parsed. */
   readonly trace?: AzureTrace;
-  /** The trace of arrivals "trace", which need it. */
+  /** The trace of arrivals "trace" and "recorded", which need it. */
   readonly requestTrace?: RequestTrace;
 }
 
@@ -112,6 +113,12 @@ export const createArrivalProcess = (
     return problems.length > 0
       ? err(problems)
       : ok(new RequestReplay({ workload, trace, seed, instances }));
+  }
+  if (workload.arrivals === "recorded") {
+    const { requestTrace: trace } = options;
+    assert(trace !== undefined, "a recorded schedule is read before it is replayed");
+    const problems = recordedProblems(workload, trace, instances);
+    return problems.length > 0 ? err(problems) : ok(new RecordedReplay(workload, trace));
   }
   if (workload.arrivals !== "azure-functions-2019") {
     return ok(createLoad(workload, { seed, instances, end }));

@@ -12,6 +12,7 @@ import type { AzureTrace } from "#workload/azure-trace.ts";
 import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { describeTrace } from "#workload/describe-trace.ts";
 import { arrivalsText, inSeconds, isExact, plural } from "#workload/load-text.ts";
+import type { RecordedWorkload } from "#workload/recorded-replay.ts";
 import type { RequestTrace, RequestTraceWorkload } from "#workload/request-trace.ts";
 import { sendDuration } from "#workload/trace-schedule.ts";
 
@@ -27,7 +28,8 @@ export interface DescribeOptions {
 /** Requests from the start of the warm-up to the end of the cool-down; null where responses or a missing trace decide. */
 export const expectedRequests = (workload: Workload, options: DescribeOptions): number | null => {
   if (workload.arrivals === "azure-functions-2019" && options.trace === undefined) return null;
-  if (workload.arrivals === "trace" && options.requestTrace === undefined) return null;
+  const needsFile = workload.arrivals === "trace" || workload.arrivals === "recorded";
+  if (needsFile && options.requestTrace === undefined) return null;
   const made = createArrivalProcess({ workload, ...options });
   const count = made.ok ? made.value.expectedCount(ZERO_NS, sendDuration(workload)) : null;
   return count === null ? null : Math.round(count);
@@ -107,6 +109,20 @@ const describeReplay = (
   ];
 };
 
+const describeRecorded = (
+  workload: RecordedWorkload,
+  options: DescribeOptions,
+): readonly string[] => {
+  const all = options.requestTrace?.facts.requests;
+  assert(all !== undefined, "a recorded schedule is described when it has been read");
+  const requests = expectedRequests(workload, options) ?? 0;
+  const which = requests === all ? "all of them" : `the first ${plural(requests, "request")}`;
+  return [
+    `Replays a recorded schedule of ${plural(all, "request")}: ${which}, at the same instants, with the same model instances, users and classes.`,
+    `Offers ${plural(requests, "request")}.`,
+  ];
+};
+
 /** What a workload will offer, in sentences. */
 export const describeWorkload = (
   workload: Workload,
@@ -114,6 +130,7 @@ export const describeWorkload = (
 ): readonly string[] => {
   if (workload.arrivals === "mix") return describeMix(workload, options);
   if (workload.arrivals === "trace") return describeReplay(workload, options);
+  if (workload.arrivals === "recorded") return describeRecorded(workload, options);
   if (workload.arrivals !== "azure-functions-2019") return describeLoad(workload, options);
   const { trace, seed } = options;
   assert(trace !== undefined, "a trace is described when it has been read");

@@ -13,7 +13,10 @@ import { LINE_LENGTH_MAX, type TextSource, TraceLines } from "#workload/trace-li
 export type RequestTraceWorkload = Extract<Workload, { readonly arrivals: "trace" }>;
 
 /** Where a file's instants are and how they are written. */
-export type TraceLayout = Pick<RequestTraceWorkload, "format" | "column" | "unit">;
+export type TraceLayout = Pick<RequestTraceWorkload, "column" | "unit"> & {
+  /** "recorded" is a schedule as `ScheduleWriter` writes it, and as runs are recorded. */
+  readonly format: RequestTraceWorkload["format"] | "recorded";
+};
 
 /** One row. */
 export interface TracedRequest {
@@ -23,6 +26,9 @@ export interface TracedRequest {
   readonly source: string;
   /** Kind of traffic, for reports. */
   readonly className: string;
+  /** The model instance and the user, where the format names them. */
+  readonly instance?: number;
+  readonly user?: number;
 }
 
 type Mistake = Omit<TraceProblem, "line">;
@@ -149,6 +155,26 @@ const csv = (column: string, unit: TraceLayout["unit"]): RowReader => {
   });
 };
 
+/** A whole number that a double holds. */
+const WHOLE = /^\d{1,15}$/;
+
+const recorded = (): RowReader =>
+  new CsvRows(["at_ns", "instance", "user", "class"], (cell) => {
+    for (const column of ["at_ns", "instance", "user"]) {
+      if (!WHOLE.test(cell(column))) {
+        const remedy = "the file as it was recorded, or made by `workload --out`";
+        return mistake([column, cell(column)], "no whole number", remedy);
+      }
+    }
+    return {
+      atNs: Number(cell("at_ns")),
+      source: "",
+      className: cell("class"),
+      instance: Number(cell("instance")),
+      user: Number(cell("user")),
+    };
+  });
+
 /** A JSON object per line, with its instant in ms. */
 const mooncake = (): RowReader => {
   const instant = counting("timestamp", "ms");
@@ -185,6 +211,8 @@ const rowReader = ({ format, column, unit }: TraceLayout): RowReader => {
       return burstGpt();
     case "mooncake":
       return mooncake();
+    case "recorded":
+      return recorded();
     case "csv":
       return csv(column ?? "", unit);
   }
@@ -278,6 +306,8 @@ export interface TraceFacts {
   readonly disorderNs: number;
   /** Functions, where the format names them. */
   readonly sources: number;
+  /** One more than the last model instance that a row names; 0 where the format names none. */
+  readonly instances: number;
 }
 
 /** A trace that can be read again and again, with what a first reading found. */
@@ -293,11 +323,12 @@ export const scanTrace = (
 ): Result<RequestTrace, TraceProblems> => {
   const reader = new RequestTraceReader(layout, open());
   const sources = new Set<string>();
-  let requests = 0;
+  let [requests, instances] = [0, 0];
   let [first, last, disorder] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (let row = reader.next(); row !== null; row = reader.next()) {
     requests++;
     sources.add(row.source);
+    if (row.instance !== undefined) instances = Math.max(instances, row.instance + 1);
     first = Math.min(first, row.atNs);
     last = Math.max(last, row.atNs);
     disorder = Math.max(disorder, last - row.atNs);
@@ -317,6 +348,7 @@ export const scanTrace = (
     lastNs: last,
     disorderNs: disorder,
     sources: sources.size,
+    instances,
   };
   return ok({ facts, open });
 };

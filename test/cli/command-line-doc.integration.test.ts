@@ -25,6 +25,7 @@ const optionsIn = (text: string): readonly string[] =>
 const COMMANDS = [
   ["experiment"],
   ["workload"],
+  ["workload", "record"],
   ["report"],
   ["query"],
   ["clockwork", "worker"],

@@ -193,5 +193,6 @@ test("a first reading finds what a replay has to know", () => {
     lastNs: 11.5e9,
     disorderNs: 3.5e9,
     sources: 3,
+    instances: 0,
   });
 });

@@ -5,14 +5,14 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
-import { readRequestTrace } from "#cli/trace-files.ts";
+import { isReplay, layoutOf, type ReplayWorkload, readRequestTrace } from "#cli/trace-files.ts";
 import type { PlannedRun } from "#experiment/resolved.ts";
 import { ClientProcess, type ClientProcessOptions } from "#host/client-process.ts";
 import { readControlLines } from "#host/control-lines.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
-import type { RequestTrace, RequestTraceWorkload } from "#workload/request-trace.ts";
+import type { RequestTrace } from "#workload/request-trace.ts";
 
 interface ClientFlags {
   readonly plan: string;
@@ -61,11 +61,11 @@ const readRun = (path: string, name: string): PlannedRun => {
   return run.value;
 };
 
-const readTrace = (workload: RequestTraceWorkload): RequestTrace => {
+const readTrace = (workload: ReplayWorkload): RequestTrace => {
   const path = workload.trace;
   if (!existsSync(path))
     throw new UserError(EXIT.BAD_INPUT, `cannot read the trace ${path}: no such file`);
-  const read = readRequestTrace(path, workload);
+  const read = readRequestTrace(path, layoutOf(workload));
   if (!read.ok) throw new UserError(EXIT.BAD_INPUT, read.error);
   return read.value;
 };
@@ -77,10 +77,9 @@ const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
       ? { traceCsv: readText(resolve(cwd, workload.trace), "trace") }
       : {};
   const { models } = run.system;
-  const requestTrace =
-    workload.arrivals === "trace"
-      ? { requestTrace: readTrace({ ...workload, trace: resolve(cwd, workload.trace) }) }
-      : {};
+  const requestTrace = isReplay(workload)
+    ? { requestTrace: readTrace({ ...workload, trace: resolve(cwd, workload.trace) }) }
+    : {};
   const arrivals = createArrivalProcess({ workload, seed, models, ...traceCsv, ...requestTrace });
   if (arrivals.ok) return arrivals.value;
   const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);

@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { registerWorkloadRecordCommand } from "#cli/commands/workload-record.ts";
 import type { CliContext } from "#cli/context.ts";
 import { isExpectedExact } from "#cli/describe-run.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
@@ -145,7 +146,7 @@ const collect = (value: string, previous: readonly string[]): readonly string[] 
 ];
 
 export const registerWorkloadCommand = (program: Command, context: CliContext): void => {
-  program
+  const command = program
     .command("workload")
     .description(
       "show the schedule that an experiment would offer: counts, rate, gaps; starts nothing",
@@ -158,4 +159,8 @@ export const registerWorkloadCommand = (program: Command, context: CliContext): 
     .option("--plot", "draw the rate over time and the gaps")
     .option("--out <file>", "write the schedule as CSV")
     .action((file: string, options: WorkloadOptions) => runWorkload(context, file, options));
+  // What follows `record` is its own, --out above all.
+  program.enablePositionalOptions();
+  command.enablePositionalOptions();
+  registerWorkloadRecordCommand(command, context);
 };
