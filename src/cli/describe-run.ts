@@ -191,7 +191,7 @@ const isSteadyLoad = (load: Load): boolean => {
 
 /** Whether the load is meant to be the same all along: neither a trace nor a changing rate. */
 export const isSteady = (workload: Workload): boolean => {
-  if (workload.arrivals === "azure-functions-2019" || workload.arrivals === "trace") return false;
+  if ("trace" in workload) return false;
   if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isSteadyLoad(load));
   return isSteadyLoad(workload);
 };
