@@ -12,7 +12,10 @@ import { err, ok, type Result } from "#stdx/result.ts";
 /** Last lines of each stream that an outcome carries. */
 const TAIL_LINES_MAX = 20;
 
-type ProcessEvent = Exclude<SupervisorEvent, { readonly event: "opened" | "listed" | "ended-all" }>;
+type ProcessEvent = Exclude<
+  SupervisorEvent,
+  { readonly event: "opened" | "sample" | "listed" | "ended-all" }
+>;
 type Send = (command: SupervisorCommand) => void;
 
 interface Ending {

@@ -190,6 +190,9 @@ class LocalHost implements RemoteHost {
       case "opened":
         this.#opened.resolve();
         return;
+      case "sample":
+        this.#options.onEvent({ kind: "sample", sample: event.sample });
+        return;
       case "listed":
       case "ended-all":
         this.#answers.get(event.id)?.(event);

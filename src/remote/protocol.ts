@@ -1,5 +1,7 @@
 /** What the runner and a supervisor say to each other: one JSON object per line on the supervisor's input and output. */
 
+import type { HostSample } from "#remote/remote.ts";
+
 /** The first line to a supervisor. */
 export interface OpenCommand {
   readonly op: "open";
@@ -57,6 +59,7 @@ export type SupervisorEvent =
       readonly signal: string | null;
       readonly duration_ms: number;
     }
+  | { readonly event: "sample"; readonly sample: HostSample }
   | { readonly event: "listed"; readonly id: number; readonly processes: readonly WireProcess[] }
   | {
       readonly event: "ended-all";

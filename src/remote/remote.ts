@@ -48,12 +48,51 @@ export interface CommandOutcome {
   readonly cause: string | null;
 }
 
+/** What the kernel counts of one process; totals since its start. */
+export interface ProcessSample {
+  /** The name that it was launched by. */
+  readonly process: string;
+  readonly pid: number;
+  /** The kernel's letter: R running, S and D waiting, T and t stopped, Z ended. */
+  readonly state: string;
+  /** Of all threads. */
+  readonly cpuNs: number;
+  /** Of the main thread: on a processor, and ready but without one. Null where the kernel does not count it. */
+  readonly runNs: number | null;
+  readonly runDelayNs: number | null;
+  readonly rssBytes: number;
+  readonly majorFaults: number;
+}
+
+/** What the kernel counts of a host: totals since its boot, null where it has none. Instants are decimal strings. */
+export interface HostSample {
+  /** Ns since the Unix epoch by the supervisor's clock, which does not follow steps of the wall clock. */
+  readonly atNs: string;
+  /** The wall clock and the monotonic clock at that instant. */
+  readonly realtimeNs: string;
+  readonly monotonicNs: string;
+  readonly cpuCount: number;
+  /** Of all processors together. */
+  readonly cpuBusyNs: number | null;
+  readonly cpuStealNs: number | null;
+  /** Time in which at least one task waited for it. */
+  readonly cpuPressureNs: number | null;
+  readonly memoryPressureNs: number | null;
+  readonly ioPressureNs: number | null;
+  /** What the processes' control groups were held back by CPU quotas, since the sampling began. */
+  readonly throttledNs: number | null;
+  readonly throttledPeriods: number | null;
+  readonly processes: readonly ProcessSample[];
+}
+
 /** What a host reports about its processes, in the order in which it happened there. */
 export type HostEvent =
   | { readonly kind: "line"; readonly name: string; readonly line: OutputLine }
   | { readonly kind: "exited"; readonly name: string; readonly outcome: CommandOutcome }
   /** The log file of a process can no longer be written (the disk is full, for example); reported once. */
   | { readonly kind: "log-failed"; readonly name: string; readonly reason: string }
+  /** About ten times a second while a process runs; dropped while the runner does not read. */
+  | { readonly kind: "sample"; readonly sample: HostSample }
   /** The supervisor is gone; the outcomes of its processes follow as `exited` with a cause. */
   | { readonly kind: "lost"; readonly reason: string };
 

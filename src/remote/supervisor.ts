@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { endProcesses } from "#remote/end-processes.ts";
+import { HostSampler } from "#remote/host-sampler.ts";
 import { LineSplitter } from "#remote/line-splitter.ts";
 import { findOwned, type Ownership, type TableEntry } from "#remote/process-table.ts";
 import {
@@ -18,12 +19,13 @@ import { MARKER_VARIABLE } from "#remote/remote.ts";
 import { becomeSubreaper } from "#remote/subreaper.ts";
 import { SupervisedProcess } from "#remote/supervised-process.ts";
 
-/** Output lines that a stalled runner has not read; beyond this they reach only the log files. */
+/** What a stalled runner has not read; beyond this, lines of output reach only the log files, and samples nobody. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 
 class Supervisor {
   readonly #processes = new Map<string, SupervisedProcess>();
   readonly #subreaper = becomeSubreaper();
+  readonly #sampler = new HostSampler((sample) => this.#emit({ event: "sample", sample }));
   #open: OpenCommand | null = null;
   #unreadBytes = 0;
   #leaving = false;
@@ -90,7 +92,11 @@ class Supervisor {
         emit: (event) => this.#emit(event),
       });
       this.#processes.set(command.name, started);
-      void started.done.then(() => this.#processes.delete(command.name));
+      this.#sampler.add(command.name, started.pid);
+      void started.done.then(() => {
+        this.#processes.delete(command.name);
+        this.#sampler.remove(command.name);
+      });
       this.#emit({
         event: "launched",
         name: command.name,
@@ -144,7 +150,8 @@ class Supervisor {
   };
 
   #emit(event: SupervisorEvent): void {
-    if (event.event === "line" && this.#unreadBytes > UNREAD_BYTES_MAX) return;
+    const isDroppable = event.event === "line" || event.event === "sample";
+    if (isDroppable && this.#unreadBytes > UNREAD_BYTES_MAX) return;
     const text = formatMessage(event);
     this.#unreadBytes += text.length;
     process.stdout.write(text, () => {

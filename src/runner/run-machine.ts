@@ -169,6 +169,7 @@ export class RunMachine {
         this.#fault({ kind: "error", name, message: `${name}: ${status.message}` });
         return;
       case "progress":
+      case "loop":
         return;
     }
   }

@@ -5,6 +5,7 @@ import { isDiskFull, makeFolder, makeReadOnly, writeJson } from "#host/file-stor
 import type { HostEvent, ProcessSpec, RemoteHost, RunningProcess } from "#remote/remote.ts";
 import { type Collected, collectFiles } from "#runner/collect.ts";
 import { describeOutcome } from "#runner/describe-outcome.ts";
+import { HealthLogs } from "#runner/health-logs.ts";
 import type { Observe } from "#runner/observer.ts";
 import {
   castOf,
@@ -65,6 +66,7 @@ class RunDriver {
   readonly #states: { state: RunState; at_ns: string }[] = [];
   readonly #queue: RunEvent[] = [];
   readonly #finished = Promise.withResolvers<void>();
+  readonly #health: HealthLogs;
   #collected: Collected = { files: [], problems: [] };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stepping = false;
@@ -72,6 +74,9 @@ class RunDriver {
   constructor(options: RunOnceOptions) {
     this.#options = options;
     const { run } = options;
+    this.#health = new HealthLogs(options.folders.telemetry, (reason) =>
+      this.#feed({ kind: "runner-failed", reason: `the runner's telemetry: ${reason}` }),
+    );
     const { warmUpNs, durationNs, coolDownNs } = run.workload;
     this.#machine = new RunMachine(castOf(run), {
       launchMs: toMs(run.launchLimitNs),
@@ -95,6 +100,7 @@ class RunDriver {
     } finally {
       clearTimeout(this.#timer);
       stopListening();
+      this.#health.close();
       interrupt.removeEventListener("abort", onInterrupt);
       force.removeEventListener("abort", onForce);
     }
@@ -245,6 +251,9 @@ class RunDriver {
         this.#feed({ kind: "exited", name, clean: exit_code === 0, description });
         return;
       }
+      case "sample":
+        this.#health.sample(this.#options.host.name, event.sample);
+        return;
       case "log-failed":
         this.#feed({ kind: "log-failed", name: event.name, reason: event.reason });
         return;
@@ -263,6 +272,7 @@ class RunDriver {
       status = { event: "error", message };
     }
     if (status === null) return;
+    if (status.event === "loop") this.#health.loop({ process: name, line: status });
     if (status.event === "progress") {
       this.#options.observe({ kind: "progress", run: this.#options.run, counters: status });
     }
@@ -274,7 +284,7 @@ class RunDriver {
     try {
       this.#collected = await collectFiles({
         folder: folders.run,
-        rowsWritten: this.#machine.rowsWritten,
+        rowsWritten: new Map([...this.#machine.rowsWritten, ...this.#health.close()]),
         expectWhole: this.#machine.problems.length === 0,
         signal: force,
       });

@@ -146,6 +146,25 @@ export const describeRemote = (
       process.write("too late\n");
     });
 
+    test("samples the host and its processes while one runs, under their names", async () => {
+      const process = await launch(spec("sampled", MEEK));
+      const samples = () =>
+        events.flatMap((event) => (event.kind === "sample" ? [event.sample] : []));
+      await waitUntil(() => samples().length >= 3, { limitMs: 10_000, what: "three samples" });
+      await process.stop({ graceMs: 1000 });
+      const taken = samples();
+      for (const [index, sample] of taken.entries()) {
+        expect(BigInt(sample.atNs)).toBeGreaterThan(BigInt(taken[index - 1]?.atNs ?? 0));
+        expect(sample.cpuCount).toBeGreaterThan(0);
+        for (const { process: sampled, pid } of sample.processes) {
+          expect({ sampled, pid }).toEqual({ sampled: "sampled", pid: process.pid });
+        }
+      }
+      const before = events.length;
+      await Bun.sleep(300);
+      expect(events.slice(before)).toEqual([]);
+    });
+
     test("a program that does not exist is an outcome, not an exception", async () => {
       const result = await host.launch(spec("ghost", ["/no/such/program", "--flag"]));
       expect(result.ok).toBe(false);

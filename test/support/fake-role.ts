@@ -40,11 +40,8 @@ const hasStage = (stageName: string): boolean =>
   existsSync(join(stageFolder, `client0-${stageName}`));
 
 const ROWS = 3;
-const logNames = LOGS.map((log) => log.file).filter((file) =>
-  role === "client"
-    ? file.startsWith("client")
-    : role === "controller" && !file.startsWith("client"),
-);
+const writer = role === "client" ? "load generator" : role;
+const logNames = LOGS.filter((log) => log.writer === writer).map((log) => log.file);
 
 const writeLogs = (): void => {
   for (const file of logNames) {

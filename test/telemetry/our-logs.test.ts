@@ -4,7 +4,10 @@ import type { ClientRecord } from "#serving/client/events.ts";
 import { ns } from "#stdx/nanos.ts";
 import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
 import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
+import { encodeHostRow, type HostRecord } from "#telemetry/host-log.ts";
 import { LOGS } from "#telemetry/logs.ts";
+import { encodeLoopRow } from "#telemetry/loop-log.ts";
+import { encodeProcessRow } from "#telemetry/process-log.ts";
 import { duckdbColumns, headerLine } from "#telemetry/schema.ts";
 import { encodeSidecar, parseSidecar } from "#telemetry/sidecar.ts";
 import { actionRecord, cellsByName } from "./records.ts";
@@ -98,8 +101,8 @@ describe("client rows", () => {
 });
 
 test("every log has unique column names and file names, and types for every column", () => {
-  expect(LOGS).toHaveLength(4);
-  expect(new Set(LOGS.map((log) => log.file)).size).toBe(4);
+  expect(LOGS).toHaveLength(7);
+  expect(new Set(LOGS.map((log) => log.file)).size).toBe(7);
   for (const log of LOGS) {
     const names = log.columns.map((column) => column.name);
     expect(new Set(names).size).toBe(names.length);
@@ -110,6 +113,73 @@ test("every log has unique column names and file names, and types for every colu
 test("the DuckDB clause of a small schema", () => {
   const schema = { ...CLIENT_LOG, columns: CLIENT_LOG.columns.slice(3, 5) };
   expect(duckdbColumns(schema)).toBe("{'user_id': 'BIGINT', 'class': 'VARCHAR'}");
+});
+
+describe("logs of hosts, processes and event loops", () => {
+  const counted = {
+    cpuBusyNs: 7_000_000_000,
+    cpuStealNs: 10_000_000,
+    cpuPressureNs: 3_000,
+    memoryPressureNs: 0,
+    ioPressureNs: 1_000,
+    throttledNs: 5,
+    throttledPeriods: 1,
+  };
+  const host: HostRecord = {
+    host: "local",
+    atNs: "1700000000000000001",
+    realtimeNs: "1700000000000000003",
+    monotonicNs: "99",
+    cpuCount: 2,
+    ...counted,
+  };
+
+  test("a host's row, whole and on a system that counts nothing", () => {
+    expect(encodeHostRow(host)).toBe(
+      "1700000000000000001\tlocal\t1700000000000000003\t99\t2\t7000000000\t10000000\t3000\t0\t1000\t5\t1",
+    );
+    const nothing = Object.fromEntries(Object.keys(counted).map((key) => [key, null]));
+    expect(encodeHostRow({ ...host, ...nothing })).toBe(
+      "1700000000000000001\tlocal\t1700000000000000003\t99\t2\t\t\t\t\t\t\t",
+    );
+  });
+
+  test("a process's row", () => {
+    const record = {
+      atNs: "17",
+      host: "local",
+      process: "worker0",
+      pid: 42,
+      state: "S",
+      cpuNs: 10_000_000,
+      runNs: null,
+      runDelayNs: 3,
+      rssBytes: 4096,
+      majorFaults: 0,
+    };
+    expect(encodeProcessRow(record)).toBe("17\tlocal\tworker0\t42\tS\t10000000\t\t3\t4096\t0");
+  });
+
+  test("a loop's row has the peer whose clock is furthest off, on either side", () => {
+    const line = {
+      event: "loop",
+      at_ns: "17",
+      busy_ns: 5,
+      turns: 4,
+      stall_max_ns: 3,
+      stalls: 2,
+      gc_count: 1,
+      gc_pause_max_ns: null,
+    } as const;
+    const clock = [
+      { peer: "a:1", delta_ns: 20, round_trip_ns: 8 },
+      { peer: "b:1", delta_ns: -30, round_trip_ns: 9 },
+    ];
+    const row = (peers: typeof clock): string =>
+      encodeLoopRow({ process: "controller", line: { ...line, clock: peers } });
+    expect(row(clock)).toBe("17\tcontroller\t5\t4\t3\t2\t1\t\t-30\t9");
+    expect(row([])).toBe("17\tcontroller\t5\t4\t3\t2\t1\t\t\t");
+  });
 });
 
 describe("sidecar", () => {
