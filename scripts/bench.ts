@@ -1,5 +1,6 @@
 /** `./run bench NAME [REPETITIONS]`: measures through the command line, as a user would, and prints median and range. */
 import { arch, cpus, platform, release } from "node:os";
+import { benchLoad, readLoadOptions } from "./bench/generator-load.ts";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
 import { benchSchedule } from "./bench/schedule.ts";
@@ -20,22 +21,44 @@ const benchCheck = async (repetitions: number): Promise<readonly Series[]> => {
   return [{ name: "check", unit: "s", values, goal: 60 }];
 };
 
-const BENCHES: ReadonlyMap<string, (repetitions: number) => Promise<readonly Series[]>> = new Map([
-  ["main-job", benchMainJob],
-  ["pacing", benchPacing],
-  ["saturation", benchSaturation],
-  ["schedule", benchSchedule],
-  ["check", benchCheck],
+/** Measures some number of times; the text for people, or null when the options are not understood. */
+type Bench = (repetitions: number, options: readonly string[]) => Promise<string | null>;
+
+const withoutOptions =
+  (measure: (repetitions: number) => Promise<readonly Series[]>): Bench =>
+  async (repetitions, options) =>
+    options.length > 0 ? null : formatSummary(await measure(repetitions));
+
+const load: Bench = async (repetitions, args) => {
+  const options = readLoadOptions(args);
+  if (typeof options !== "string") return await benchLoad(repetitions, options);
+  console.error(options);
+  return null;
+};
+
+const BENCHES: ReadonlyMap<string, Bench> = new Map([
+  ["main-job", withoutOptions(benchMainJob)],
+  ["pacing", withoutOptions(benchPacing)],
+  ["load", load],
+  ["saturation", withoutOptions(benchSaturation)],
+  ["schedule", withoutOptions(benchSchedule)],
+  ["check", withoutOptions(benchCheck)],
 ]);
 
-const [name = "", count = "5"] = process.argv.slice(2);
+const [name = "", ...rest] = process.argv.slice(2);
+const [first = ""] = rest;
+const hasCount = /^\d/.test(first);
+const count = hasCount ? first : "5";
 const bench = BENCHES.get(name);
-if (bench === undefined || !/^[1-9]\d?$/.test(count)) {
+const text =
+  bench === undefined || !/^[1-9]\d?$/.test(count)
+    ? null
+    : await bench(Number(count), hasCount ? rest.slice(1) : rest);
+if (text === null) {
   console.error(`usage: ./run bench ${[...BENCHES.keys()].join("|")} [repetitions, 5 unless said]`);
   process.exit(2);
 }
-const series = await bench(Number(count));
 console.log(
   `\nbench ${name} on ${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${platform()} ${release()} ${arch()}, Bun ${Bun.version}\n`,
 );
-console.log(formatSummary(series));
+console.log(text);

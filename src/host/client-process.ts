@@ -3,17 +3,34 @@ import { Alarm } from "#host/alarm.ts";
 import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
-import { LogFile } from "#host/log-file.ts";
+import { LoopReport } from "#host/loop-report.ts";
+import { LoopStatistics } from "#host/loop-statistics.ts";
 import { nappingTimers } from "#host/nap-timers.ts";
-import { EMPTY_PAYLOAD, requestToWire, responseFromWire, toPayload } from "#host/wire-mapping.ts";
-import type { ClientEffect, ClientEvent, LoadedModel, SendWindow } from "#serving/client/events.ts";
+import { RowLog } from "#host/row-log.ts";
+import {
+  bytesOf,
+  EMPTY_PAYLOAD,
+  requestToWire,
+  responseFromWire,
+  toPayload,
+} from "#host/wire-mapping.ts";
+import type {
+  ClientEffect,
+  ClientEvent,
+  ClientRecord,
+  LoadedModel,
+  SendWindow,
+} from "#serving/client/events.ts";
 import { LoadGenerator } from "#serving/client/load-generator.ts";
 import type { LoadGeneratorOptions } from "#serving/client/options.ts";
+import type { ClientRequest } from "#serving/messages.ts";
 import { assertNever } from "#stdx/assert.ts";
 import { type Nanos, toMs } from "#stdx/nanos.ts";
-import { CLIENT_LOG, clientLogFile, encodeClientRow } from "#telemetry/client-log.ts";
+import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
+import { ClientRowBytes } from "#telemetry/client-row-bytes.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import type { ControlLine, StatedModel, StatusLine } from "#telemetry/status-line.ts";
+import type { InferenceResponse } from "#wire/inference.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
 
 export interface ClientProcessOptions {
@@ -48,7 +65,13 @@ export class ClientProcess {
   readonly #ended = Promise.withResolvers<ClientEnding>();
   readonly #giveUpConnecting = new AbortController();
   #link: Link<typeof ENDPOINTS.client> | null = null;
-  #log: LogFile | null = null;
+  readonly #loop = new LoopStatistics(() => this.#clock.now());
+  readonly #rows = new ClientRowBytes(this.#clock.epochNs);
+  #log: RowLog | null = null;
+  /** The next row of the log; a field, so that putting it into the log needs no function of its own. */
+  #record: ClientRecord | null = null;
+  /** Settles once the end of the run has been told. */
+  #drained = Promise.resolve();
   /** The first thing that went wrong. */
   #failure: string | null = null;
 
@@ -59,18 +82,23 @@ export class ClientProcess {
       ? (inputBytes: number) => toPayload(blocks.block(inputBytes))
       : () => EMPTY_PAYLOAD;
     this.#generator = new LoadGenerator({ ...options.load, makeInput });
-    const onDue = (): void => this.#step({ kind: "timer" });
+    const onDue = (): void => {
+      this.#loop.begin();
+      this.#step({ kind: "timer" });
+      this.#loop.end();
+    };
     const timers = nappingTimers(this.#clock, () => this.#alarm.at);
     this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
   }
 
   /** Connects, loads, sends, drains; settles once the log is closed. */
   async run(): Promise<ClientEnding> {
-    if (!this.#openLog()) return this.#close();
-    const { host, port, load } = this.#options;
+    if (!this.#openLog()) return await this.#close();
+    const { host, port, load, onStatus } = this.#options;
     const connected = await connect({
       endpoint: ENDPOINTS.client,
       clock: this.#clock,
+      loop: this.#loop,
       host,
       port,
       timeoutMs: toMs(load.readyLimit),
@@ -80,6 +108,11 @@ export class ClientProcess {
           const { messageId, message: response } = responseFromWire(frame);
           this.#step({ kind: "response", messageId, received, responseSent, response });
         },
+        inferences: {
+          onResponse: (response, received, responseSent) =>
+            this.#onInference(response, received, responseSent),
+          onSent: (upTo) => this.#step({ kind: "sent", upTo }),
+        },
         onSent: (frame) => this.#step({ kind: "sent", upTo: Number(frame.messageId) }),
         onClose: (reason) => this.#step({ kind: "link_down", reason: reason.message }),
       }),
@@ -87,15 +120,22 @@ export class ClientProcess {
     if (!connected.ok) {
       // Stopped on request: no failure.
       if (!this.#giveUpConnecting.signal.aborted) this.#fail(connected.error.message);
-      return this.#close();
+      return await this.#close();
     }
-    this.#link = connected.value;
+    const link = connected.value;
+    this.#link = link;
+    const report = new LoopReport({
+      clock: this.#clock,
+      loop: this.#loop,
+      peers: () => [link],
+      onStatus,
+    });
     this.#step({ kind: "link_up" });
-    const ending = await this.#ended.promise;
+    await this.#ended.promise;
     this.#alarm.arm(null);
-    await this.#link.close("the client has ended");
-    this.#close();
-    return ending;
+    report.stop();
+    await link.close("the client has ended");
+    return await this.#close();
   }
 
   /** A command of whoever controls the process. */
@@ -149,7 +189,7 @@ export class ClientProcess {
     }
     const onStopped = (reason: string): void =>
       this.#giveUp(`the client's log ended early: ${reason}`);
-    const opened = LogFile.open({
+    const opened = RowLog.open({
       dir: logDir,
       name: log,
       header: headerLine(CLIENT_LOG),
@@ -165,6 +205,18 @@ export class ClientProcess {
     return true;
   }
 
+  #onInference(answer: InferenceResponse, received: Nanos, responseSent: Nanos): void {
+    const { messageId, userRequestId, status, modelId, batchSize } = answer;
+    const response = { userRequestId, status, message: "", modelId, batchSize, output: null };
+    this.#step({
+      kind: "response",
+      messageId,
+      received,
+      responseSent,
+      response: { kind: "infer", ...response },
+    });
+  }
+
   #step(event: ClientEvent): void {
     const effects = this.#generator.step(this.#clock.now(), event);
     for (const effect of effects) this.#apply(effect);
@@ -175,10 +227,11 @@ export class ClientProcess {
     const { onStatus, onLine } = this.#options;
     switch (effect.kind) {
       case "send":
-        this.#link?.send(requestToWire(effect.request, effect.messageId));
+        this.#send(effect.messageId, effect.request);
         break;
       case "request_done":
-        this.#log?.append(encodeClientRow(effect.record, this.#clock.epochNs));
+        this.#record = effect.record;
+        this.#log?.append(this.#rows.bytesMax(effect.record), this.#putRecord);
         break;
       case "ready": {
         const models = effect.models.map(toStated);
@@ -202,9 +255,7 @@ export class ClientProcess {
         onStatus({ event: "draining", outstanding: effect.outstanding });
         break;
       case "drained":
-        this.#log?.flush();
-        onStatus(toDrainedLine(effect));
-        if (!this.#options.waitForStop || this.#failure !== null) this.#end();
+        this.#drained = this.#onDrained(toDrainedLine(effect));
         break;
       case "failed":
         this.#fail(effect.message);
@@ -217,6 +268,31 @@ export class ClientProcess {
       default:
         assertNever(effect);
     }
+  }
+
+  #send(messageId: number, request: ClientRequest): void {
+    const isSent =
+      request.kind === "infer" &&
+      this.#link?.sendInference({
+        messageId,
+        userId: request.userId,
+        userRequestId: request.userRequestId,
+        modelId: request.modelId,
+        batchSize: request.batchSize,
+        sloFactor: request.sloFactor,
+        input: bytesOf(request.input),
+      });
+    if (isSent !== true) this.#link?.send(requestToWire(request, messageId));
+  }
+
+  readonly #putRecord = (target: Uint8Array, offset: number): number =>
+    this.#record === null ? offset : this.#rows.put(this.#record, target, offset);
+
+  /** The end is told once the log is whole on disk. */
+  async #onDrained(line: StatusLine): Promise<void> {
+    await this.#log?.settle();
+    this.#options.onStatus(line);
+    if (!this.#options.waitForStop || this.#failure !== null) this.#end();
   }
 
   #toStored(window: SendWindow) {
@@ -244,9 +320,10 @@ export class ClientProcess {
     return this.#failure === null ? { ok: true } : { ok: false, message: this.#failure };
   }
 
-  #close(): ClientEnding {
+  async #close(): Promise<ClientEnding> {
+    await this.#drained;
     if (this.#log !== null) {
-      const rows = this.#log.close();
+      const rows = await this.#log.close();
       this.#options.onStatus({ event: "log-closed", log: this.#logName, rows });
     }
     return this.#ending();

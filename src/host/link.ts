@@ -21,8 +21,10 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, clampNanos, fromAbsolute, toAbsolute } from "#host/clock.ts";
+import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
+import { joinSmall } from "#host/join-small.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
-import { type DialOptions, dialUntil, explainListen, type LinkError } from "#host/tcp.ts";
+import { type DialOptions, dialUntil, explainListen, type LinkError, portOf } from "#host/tcp.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { ClockSync } from "#wire/clock-sync.ts";
@@ -33,6 +35,7 @@ import {
   FrameDecoder,
   type FrameLimits,
 } from "#wire/framing.ts";
+import type { InferenceRequest } from "#wire/inference.ts";
 import type { Endpoint, IncomingFrame, MessageSet, OutgoingFrame } from "#wire/messages.ts";
 
 /** Why a connection ended; `message` is for people and names the peer. */
@@ -57,6 +60,8 @@ export interface LinkHandlers<E extends Endpoint> {
     receivedAt: Nanos,
     sentAt: Nanos,
   ) => void;
+  /** Takes inference responses, which then do not come as messages; for a client's end only. */
+  readonly inferences?: InferenceHandlers;
   /** The network layer has taken the whole message. Never called from within `send`. */
   readonly onSent?: (frame: OutgoingFrame<E["sends"]>) => void;
   /** Called exactly once, after the last message. */
@@ -77,8 +82,6 @@ export interface LinkOptions<E extends Endpoint> {
 }
 
 const QUEUE_BYTES_MAX = 512 * 2 ** 20;
-/** Bodies up to this are copied together with their neighbours; one system call costs as much as copying about this. */
-const COPIED_BODY_BYTES_MAX = 16 * 2 ** 10;
 /** No single write grows beyond about this, so that a slow peer is noticed and send times stay true. */
 const WRITE_BYTES_MAX = 2 ** 20;
 /** What a queued message counts for beside its body, so that messages without one are bounded too. */
@@ -100,6 +103,8 @@ export class Link<E extends Endpoint> {
   readonly #decoder: FrameDecoder<E["receives"]>;
   readonly #sync = new ClockSync();
   readonly #handlers: LinkHandlers<E>;
+  /** Present where the handlers ask for it. */
+  readonly #lane: InferenceLane | null;
   readonly #settle: (reason: CloseReason) => void;
   #queue: OutgoingFrame<E["sends"]>[] = [];
   #queuedFrameBytes = 0;
@@ -123,6 +128,9 @@ export class Link<E extends Endpoint> {
     this.#settle = resolve;
     socket.setNoDelay(true);
     this.#handlers = options.accept(this);
+    const { inferences } = this.#handlers;
+    this.#lane =
+      inferences === undefined ? null : new InferenceLane(inferences, this.#clock, this.#sync);
     socket.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("end", () => this.#onEnd());
@@ -161,6 +169,26 @@ export class Link<E extends Endpoint> {
       this.abort("queue_full", message);
       return;
     }
+    this.#planFlush();
+  }
+
+  /**
+   * Sends an inference request the short way; false when it has to go as a message, which is when others wait, or when
+   * it is out of the ordinary.
+   */
+  sendInference(request: InferenceRequest): boolean {
+    const lane = this.#lane;
+    if (lane === null || this.#reason !== null || this.#isBlocked || this.#queue.length > 0)
+      return false;
+    if (!lane.add(request)) {
+      this.#writeLane(lane);
+      if (this.#isBlocked || !lane.add(request)) return false;
+    }
+    this.#planFlush();
+    return true;
+  }
+
+  #planFlush(): void {
     if (this.#isFlushPlanned || this.#isBlocked) return;
     this.#isFlushPlanned = true;
     queueMicrotask(this.#onTurnEnd);
@@ -223,6 +251,8 @@ export class Link<E extends Endpoint> {
     if (this.#reason !== null) return;
     this.#decoder.push(chunk, readAt);
     for (;;) {
+      if (this.#lane !== null) this.#takeInferences(this.#lane, readAt);
+      if (this.#reason !== null) return;
       const step = this.#decoder.next();
       if (step === null) return;
       if (!step.ok) {
@@ -237,6 +267,12 @@ export class Link<E extends Endpoint> {
       this.#loop?.step();
       if (this.#reason !== null) return;
     }
+  }
+
+  #takeInferences(lane: InferenceLane, readAt: Nanos): void {
+    this.#decoder.takeDirectly((bytes, offset) =>
+      this.#reason === null ? lane.read(bytes, offset, readAt) : 0,
+    );
   }
 
   readonly #onTurnEnd = (): void => {
@@ -257,6 +293,7 @@ export class Link<E extends Endpoint> {
 
   /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */
   #flush(isFinal: boolean): void {
+    if (this.#lane !== null) this.#writeLane(this.#lane);
     let next = 0;
     const taken: OutgoingFrame<E["sends"]>[] = [];
     while (next < this.#queue.length && (isFinal || !this.#isBlocked) && this.#socket.writable) {
@@ -271,6 +308,10 @@ export class Link<E extends Endpoint> {
 
   #tellSent(frames: readonly OutgoingFrame<E["sends"]>[]): void {
     for (const frame of frames) this.#handlers.onSent?.(frame);
+  }
+
+  #writeLane(lane: InferenceLane): void {
+    if (this.#socket.writable && !lane.write(this.#socket)) this.#isBlocked = true;
   }
 
   /** Writes some messages beginning at index `first` as one write; returns the index after the last. */
@@ -307,26 +348,6 @@ export class Link<E extends Endpoint> {
   }
 }
 
-/** Joins neighbouring small pieces, leaving large ones uncopied. */
-const joinSmall = (pieces: readonly Uint8Array[]): readonly Uint8Array[] => {
-  const joined: Uint8Array[] = [];
-  let run: Uint8Array[] = [];
-  const endRun = (): void => {
-    if (run.length > 0) joined.push(run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run));
-    run = [];
-  };
-  for (const piece of pieces) {
-    if (piece.length <= COPIED_BODY_BYTES_MAX) {
-      run.push(piece);
-    } else {
-      endRun();
-      joined.push(piece);
-    }
-  }
-  endRun();
-  return joined;
-};
-
 /** An open port. */
 export interface Listener {
   /** The actual port, also when 0 was asked for. */
@@ -353,11 +374,6 @@ export const listen = <E extends Endpoint>(
     resolve(ok({ port: portOf(server), close: () => closeServer(server, links) }));
   });
   return promise;
-};
-
-const portOf = (server: Server): number => {
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
 };
 
 const closeServer = async <E extends Endpoint>(

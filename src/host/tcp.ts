@@ -1,5 +1,5 @@
 /** Opens one TCP connection, and says in plain words why a port could not be opened or reached. */
-import { Socket } from "node:net";
+import { type Server, Socket } from "node:net";
 import { err, ok, type Result } from "#stdx/result.ts";
 
 /** Why a port could not be opened or reached; `message` says what to do about it. */
@@ -21,6 +21,12 @@ export const explainListen = (error: Error, host: string, port: number): LinkErr
     ENOTFOUND: `${host} is not a known host name`,
   };
   return { code, message: `cannot listen: ${hints[code] ?? `${where}: ${error.message}`}` };
+};
+
+/** The port that a server listens on. */
+export const portOf = (server: Server): number => {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
 };
 
 export interface DialOptions {

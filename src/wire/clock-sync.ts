@@ -5,25 +5,38 @@ export const NO_DELTA = 0x7fff_ffff_ffff_ffffn;
 
 const WINDOW_SAMPLES = 1024;
 
-/** The smallest of the last 1024 int64 samples, in amortised constant time. */
+const UPPER = 2 ** 32;
+
+/** The smallest of the last 1024 int64 samples, in amortised constant time; halves of numbers, so that nothing is allocated. */
 export class MinWindow {
   /** Candidates in a ring, values rising from `#head`: each is the minimum once all before it have left the window. */
-  readonly #values = new BigInt64Array(WINDOW_SAMPLES);
+  readonly #highs = new Int32Array(WINDOW_SAMPLES);
+  readonly #lows = new Uint32Array(WINDOW_SAMPLES);
   readonly #ordinals = new Float64Array(WINDOW_SAMPLES);
   #head = 0;
   #count = 0;
   #samples = 0;
+  /** Null after the minimum may have changed. */
+  #min: bigint | null = NO_DELTA;
 
   /** Adds a sample and forgets the one that is 1024 older. */
   add(value: bigint): void {
-    if (this.#count > 0 && (this.#ordinals[this.#head] ?? 0) <= this.#samples - WINDOW_SAMPLES) {
+    this.addHalves(Number(value >> 32n), Number(value & 0xffff_ffffn));
+  }
+
+  /** Adds a sample given as its signed upper and its unsigned lower 32 bits. */
+  addHalves(high: number, low: number): void {
+    const oldest = this.#samples - WINDOW_SAMPLES;
+    if (this.#count > 0 && (this.#ordinals[this.#head] as number) <= oldest) {
       this.#head = (this.#head + 1) % WINDOW_SAMPLES;
       this.#count--;
+      this.#min = null;
     }
-    while (this.#count > 0 && (this.#values[this.#at(this.#count - 1)] ?? 0n) >= value)
-      this.#count--;
+    while (this.#count > 0 && this.#isAtLeast(this.#at(this.#count - 1), high, low)) this.#count--;
+    if (this.#count === 0) this.#min = null;
     const slot = this.#at(this.#count);
-    this.#values[slot] = value;
+    this.#highs[slot] = high;
+    this.#lows[slot] = low;
     this.#ordinals[slot] = this.#samples;
     this.#count++;
     this.#samples++;
@@ -31,11 +44,18 @@ export class MinWindow {
 
   /** `NO_DELTA` while there is no sample. */
   get min(): bigint {
-    return this.#count === 0 ? NO_DELTA : (this.#values[this.#head] ?? NO_DELTA);
+    this.#min ??=
+      (BigInt(this.#highs[this.#head] as number) << 32n) | BigInt(this.#lows[this.#head] as number);
+    return this.#min;
   }
 
   #at(index: number): number {
     return (this.#head + index) % WINDOW_SAMPLES;
+  }
+
+  #isAtLeast(slot: number, high: number, low: number): boolean {
+    const own = this.#highs[slot] as number;
+    return own > high || (own === high && (this.#lows[slot] as number) >= low);
   }
 }
 
@@ -48,15 +68,35 @@ export interface ClockSample {
   readonly localDeltaNs: bigint;
 }
 
+/** The pre-header's fields as unsigned halves. */
+export interface PeerStamps {
+  readonly sendTimeHigh: number;
+  readonly sendTimeLow: number;
+  readonly localDeltaHigh: number;
+  readonly localDeltaLow: number;
+}
+
 /** One side of one connection. All values are in ns. */
 export class ClockSync {
   readonly #local = new MinWindow();
   readonly #remote = new MinWindow();
+  /** Of these two minima. */
+  #skew = 0n;
+  #skewLocal = NO_DELTA;
+  #skewRemote = NO_DELTA;
 
   /** Takes in one received message; differences wrap as int64 does. */
   add(sample: ClockSample): void {
     this.#local.add(BigInt.asIntN(64, sample.receivedNs - sample.sendTimeNs));
     this.#remote.add(sample.localDeltaNs);
+  }
+
+  /** The same with everything in halves; the first two are of the instant of receipt. */
+  addHalves(receivedHigh: number, receivedLow: number, stamps: PeerStamps): void {
+    const low = receivedLow - stamps.sendTimeLow;
+    const borrow = low < 0 ? 1 : 0;
+    this.#local.addHalves((receivedHigh - stamps.sendTimeHigh - borrow) | 0, low + borrow * UPPER);
+    this.#remote.addHalves(stamps.localDeltaHigh | 0, stamps.localDeltaLow);
   }
 
   /** The best one-way difference so far, to be put into every message sent; `NO_DELTA` before the first message. */
@@ -66,8 +106,13 @@ export class ClockSync {
 
   /** This side's clock minus the peer's, truncated toward zero; 0 until the peer has reported. */
   get skewNs(): bigint {
-    const remote = this.#remote.min;
-    return remote === NO_DELTA ? 0n : BigInt.asIntN(64, this.#local.min - remote) / 2n;
+    const [local, remote] = [this.#local.min, this.#remote.min];
+    if (local !== this.#skewLocal || remote !== this.#skewRemote) {
+      this.#skew = remote === NO_DELTA ? 0n : BigInt.asIntN(64, local - remote) / 2n;
+      this.#skewLocal = local;
+      this.#skewRemote = remote;
+    }
+    return this.#skew;
   }
 
   /** The shortest round trip, in ns; 0 until the peer has reported. */

@@ -92,6 +92,19 @@ export class FrameDecoder<M extends MessageSet> {
     this.#readAt = readAt;
   }
 
+  /**
+   * Lets `read` take messages off the chunk itself: given a place between messages, it returns the length of the one
+   * that begins there, or 0 to leave that and all that follow it to `next`.
+   */
+  takeDirectly(read: (chunk: Uint8Array, offset: number) => number): void {
+    if (this.#preHeader !== null || this.#partial !== null || this.#error !== null) return;
+    while (this.#offset < this.#chunk.length) {
+      const length = read(this.#chunk, this.#offset);
+      if (length === 0) return;
+      this.#offset += length;
+    }
+  }
+
   /** The next whole message or the error that ends the stream; null when more bytes are needed. */
   next(): Result<ReceivedFrame<M>, WireError> | null {
     if (this.#error !== null) return err(this.#error);

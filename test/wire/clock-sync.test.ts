@@ -86,3 +86,44 @@ test("the send time of a result wraps", () => {
   expect(wrapInstant(T, -500n)).toBe(T - 500n);
   expect(wrapInstant(100n, -500n)).toBe(2n ** 64n - 400n);
 });
+
+test("halves add up to the same as whole numbers, for any 64 bits", () => {
+  const rng = Rng.of(11, "halves");
+  const [whole, halved] = [new ClockSync(), new ClockSync()];
+  const any = (): bigint =>
+    rng.below(3) === 0
+      ? BigInt(rng.below(2 ** 31)) - 2n ** 30n
+      : (BigInt(rng.uint32()) << 32n) | BigInt(rng.uint32());
+  const high = (value: bigint): number => Number(BigInt.asUintN(64, value) >> 32n);
+  const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
+  for (let i = 0; i < 5000; i++) {
+    const received = BigInt.asUintN(64, any());
+    const sent =
+      rng.below(2) === 0 ? BigInt.asUintN(64, received - any()) : BigInt.asUintN(64, any());
+    const delta = rng.below(10) === 0 ? NO_DELTA : BigInt.asIntN(64, any());
+    whole.add({ receivedNs: received, sendTimeNs: sent, localDeltaNs: delta });
+    halved.addHalves(high(received), low(received), {
+      sendTimeHigh: high(sent),
+      sendTimeLow: low(sent),
+      localDeltaHigh: high(delta),
+      localDeltaLow: low(delta),
+    });
+    expect(halved.localDeltaNs).toBe(whole.localDeltaNs);
+    expect(halved.skewNs).toBe(whole.skewNs);
+    expect(halved.roundTripNs).toBe(whole.roundTripNs);
+  }
+});
+
+test("the minimum of any 64-bit numbers, negative and positive, is the smallest", () => {
+  const rng = Rng.of(12, "any");
+  const window = new MinWindow();
+  const samples: bigint[] = [];
+  for (let i = 0; i < 3000; i++) {
+    const sample = BigInt.asIntN(64, (BigInt(rng.uint32()) << 32n) | BigInt(rng.below(4)));
+    samples.push(sample);
+    window.add(sample);
+    let expected = sample;
+    for (const each of samples.slice(-1024)) if (each < expected) expected = each;
+    expect(window.min).toBe(expected);
+  }
+});
