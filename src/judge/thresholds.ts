@@ -57,13 +57,6 @@ export const FIXED = {
     reason:
       "requests that missed their SLO counted from when they were due, but not counted from when they were sent: the generator's share of the misses, so that SLO attainment may be too low by as much",
   },
-  "send-burst": {
-    unit: "share",
-    suspect: 0.1,
-    invalid: null,
-    reason:
-      "the worst second's share of requests that were late by more than the bound of send lateness: a stall that is too short for the window's p99 still bunches requests, which queue behind each other",
-  },
   "expected-share": {
     unit: "share",
     suspect: 0,
@@ -82,7 +75,21 @@ export const FIXED = {
     unit: "share",
     suspect: 0,
     invalid: 0.001,
-    reason: "rows that one log has and another lacks, of all requests; as for drops",
+    reason:
+      "rows that one log has and another lacks, and numbers that no row has, of all requests; as for drops",
+  },
+  duplicates: {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.001,
+    reason: "rows that repeat the key of another, of all requests; they count twice; as for drops",
+  },
+  "foreign-traffic": {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.01,
+    reason:
+      "requests that the controller had beside those of the generators, of theirs: beyond 1 % the load is not the one asked for",
   },
   "server-errors": {
     unit: "share",
@@ -178,6 +185,13 @@ export const RELATIVE = {
     reason:
       "the latest request: a stall of half an SLO is a disturbance even where it spares p99, and it is in p99.9 and the maximum",
   },
+  "send-burst": {
+    shareOfSlo: 0.1,
+    floorNs: 0.5 * MS,
+    invalid: null,
+    reason:
+      "of the worst second, what a tenth of its requests exceeded of sent − due: a stall that is too short for the window's p99 still bunches requests, which then queue behind each other",
+  },
   "receive-lateness": {
     shareOfSlo: 0.1,
     floorNs: 1 * MS,
@@ -212,7 +226,7 @@ export const RELATIVE = {
       "the longest that a role's main thread waited for a processor between two samples (100 ms apart)",
   },
   "clock-error": {
-    shareOfSlo: 0.05,
+    shareOfSlo: 0.02,
     floorNs: 1 * MS,
     invalid: { shareOfSlo: 0.5, floorNs: 10 * MS },
     reason:
@@ -220,18 +234,34 @@ export const RELATIVE = {
   },
 } as const satisfies Readonly<Record<string, SloThreshold>>;
 
-/** Findings that rest on a fact and have no bound. */
+/** When the beginning of the window is so much worse than the rest that the warm-up was too short. */
+export const WARM_UP = {
+  /** Parts of the window (tenths) whose worst the first one is held against: the second half of the window. */
+  settledParts: 5,
+  /** The first tenth's median latency must be this many times that of the worst settled tenth. */
+  latencyFactor: 2,
+  /** And above it by this share of the SLO: below that nothing hangs on it. */
+  latencyShareOfSlo: 0.05,
+  /** The first tenth's share of requests in time must lie this far below that of the worst settled tenth. */
+  attainmentDrop: 0.1,
+  /** Shares of cold starts in the first tenth: at least this, */
+  coldShare: 0.05,
+  /** and this many times the share in the settled tenths; a system that thrashes has them throughout. */
+  coldFactor: 4,
+  /** Fewer requests (or cold starts, for those) say nothing. */
+  requests: 20,
+  coldStarts: 5,
+} as const;
+
+/** Findings that rest on a fact; what bounds they have is in `WARM_UP`. */
 export const FACTS = {
   "run-not-done": "the run failed, was interrupted or did not start",
   "stopped-early": "a stop rule ended the run before its time",
   "no-requests": "no request was scheduled in the measurement window",
-  "role-stopped": "a role was seen stopped (by a signal or a debugger) within the window",
-  "role-problem": "a role reported an error, ended early or left messages of failure",
-  file: "a log is torn, holds lines that are no rows, or is not what was collected",
-  duplicates: "a log holds the same request or action twice",
-  "foreign-traffic": "the controller had requests that the generators did not send",
-  "warm-up": "the window's first tenth is worse than every other part of it",
-  "cold-starts": "the window begins with cold starts that the rest of it does not have",
+  "role-stopped": "a role was seen stopped, by a signal or a debugger, within the window",
+  file: "a log is missing, torn, holds lines that are no rows, or is not what was collected",
+  "warm-up": "the first tenth of the window is worse than every tenth of its second half",
+  "cold-starts": "the first tenth of the window has cold starts that its second half has not",
   dialect: "nothing decides how the controller's logs are to be read",
   evidence: "something that should have been measured was not",
 } as const;

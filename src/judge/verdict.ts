@@ -1,9 +1,12 @@
 /** Whether a run's numbers can be trusted: the worst of what was found in its own data. */
+import { clockFindings } from "#judge/detectors/clocks.ts";
 import { evidenceFindings } from "#judge/detectors/evidence.ts";
 import { latenessFindings } from "#judge/detectors/lateness.ts";
 import { logFindings } from "#judge/detectors/logs.ts";
+import { machineFindings } from "#judge/detectors/machine.ts";
 import { outcomeFindings } from "#judge/detectors/outcomes.ts";
 import { stateFindings } from "#judge/detectors/state.ts";
+import { warmUpFindings } from "#judge/detectors/warm-up.ts";
 import type { ExaminedRun, Finding } from "#judge/finding.ts";
 
 /** SUSPECT: numbers may be slightly off. INVALID: the headline number cannot be trusted. */
@@ -21,6 +24,9 @@ const DETECTORS: readonly ((run: ExaminedRun) => readonly Finding[])[] = [
   outcomeFindings,
   latenessFindings,
   logFindings,
+  machineFindings,
+  clockFindings,
+  warmUpFindings,
   evidenceFindings,
 ];
 

@@ -5,6 +5,7 @@ import { Database, sqlText } from "#query/database.ts";
 import { readDialect } from "#query/dialect.ts";
 import { type IngestedRun, ingest } from "#query/ingest.ts";
 import { METRICS } from "#query/metric-definitions.ts";
+import { readEvidence } from "#query/read-evidence.ts";
 import { readRunRows } from "#query/read-rows.ts";
 import type { ResultsSource, RunSource } from "#query/results-folder.ts";
 import { createViews, type ViewedRun } from "#query/views.ts";
@@ -119,6 +120,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
   const { db, ingested, viewed } = await openViews(options);
   try {
     const rowsOf = await readRunRows(db);
+    const evidenceOf = await readEvidence(db);
     const runs = ingested.map((run, position) => {
       const view = viewed[position] as ViewedRun;
       const rows = rowsOf(view.index);
@@ -133,6 +135,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
         gpus: view.gpus,
         ...rows,
         whole: wholeOf(rows.whole, view),
+        evidence: evidenceOf(view.index),
         health: null,
       };
     });

@@ -1,4 +1,5 @@
 /** What the analysis of a results folder yields: typed rows for `judge` and `report`, nothing formatted. */
+import type { RunEvidence } from "#query/evidence.ts";
 import type { Manifest, StoredRun } from "#telemetry/results.ts";
 
 /** Units of metric values: nanoseconds, requests per second, a share from 0 to 1, or a plain count. */
@@ -109,6 +110,10 @@ export interface WholeRunCounts {
   readonly scheduled: number;
   readonly sent: number;
   readonly dropped: number;
+  readonly unknown: number;
+  /** Scheduled before and after the measurement window: warm-up and cool-down, in no metric. */
+  readonly beforeWindow: number;
+  readonly afterWindow: number;
   readonly controllerRequests: number | null;
 }
 
@@ -196,6 +201,7 @@ export interface RunAnalysis {
   readonly latencyTail: readonly TailPoint[];
   readonly intervals: readonly IntervalRow[];
   readonly whole: WholeRunCounts | null;
+  readonly evidence: RunEvidence;
   /** Null for foreign logs and for folders of before it was recorded. */
   readonly health: RunHealth | null;
 }

@@ -18,6 +18,7 @@ import latencyTailSql from "#query/metrics/latency-tail.sql" with { type: "text"
 import outcomesSql from "#query/metrics/outcomes.sql" with { type: "text" };
 import predictionErrorSql from "#query/metrics/prediction-error.sql" with { type: "text" };
 import wholeRunSql from "#query/metrics/whole-run.sql" with { type: "text" };
+import { byRun, toNumber, toNumberOrNull } from "#query/rows.ts";
 import { resolvableTails, TAIL_GRID } from "#query/tail-grid.ts";
 
 /** Rows of one run. */
@@ -31,26 +32,6 @@ export interface RunRows {
   readonly intervals: readonly IntervalRow[];
   readonly whole: WholeRunCounts | null;
 }
-
-const toNumber = (row: SqlRow, column: string): number => Number(row[column]);
-const toNumberOrNull = (row: SqlRow, column: string): number | null =>
-  row[column] === null ? null : Number(row[column]);
-
-/** Groups rows by run, converting each; order within a run is the query's. */
-const byRun = async <T>(
-  db: Database,
-  sql: string,
-  convert: (row: SqlRow) => T,
-): Promise<ReadonlyMap<number, readonly T[]>> => {
-  const groups = new Map<number, T[]>();
-  for (const row of await db.rows(sql)) {
-    const run = toNumber(row, "run");
-    const group = groups.get(run);
-    if (group === undefined) groups.set(run, [convert(row)]);
-    else group.push(convert(row));
-  }
-  return groups;
-};
 
 const readMetrics = async (db: Database): Promise<ReadonlyMap<number, MetricValue[]>> => {
   const all = new Map<number, MetricValue[]>();
@@ -145,6 +126,9 @@ export const readRunRows = async (db: Database): Promise<(run: number) => RunRow
       scheduled: toNumber(row, "scheduled"),
       sent: toNumber(row, "sent"),
       dropped: toNumber(row, "dropped"),
+      unknown: toNumber(row, "unknown"),
+      beforeWindow: toNumber(row, "before_window"),
+      afterWindow: toNumber(row, "after_window"),
       controllerRequests: toNumber(row, "controller_requests"),
     }),
   );

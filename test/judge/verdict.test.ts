@@ -10,10 +10,12 @@ import {
   SOUND_FILE,
   SOUND_RUN,
   SOUND_STORED,
+  SOUND_TIMES,
+  SOUND_WHOLE,
 } from "../support/examined-run.ts";
 
 const whole = (controllerRequests: number): Partial<RunAnalysis> => ({
-  whole: { scheduled: 1000, sent: 1000, dropped: 0, controllerRequests },
+  whole: { ...SOUND_WHOLE, controllerRequests },
 });
 
 describe("judgeRun", () => {
@@ -34,7 +36,7 @@ describe("judgeRun", () => {
   });
 
   test("says what was seen, what would have passed, and what would help", () => {
-    const metrics = durations({ send_lateness_p99: 12e6 });
+    const metrics = durations({ ...SOUND_TIMES, send_lateness_p99: 12e6 });
     expect(judgeRun(examined({ metrics })).findings).toEqual([
       {
         kind: "send-lateness",

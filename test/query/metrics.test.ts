@@ -118,6 +118,9 @@ describe("metrics of the fixture", () => {
       scheduled: 12,
       sent: 11,
       dropped: 1,
+      unknown: 1,
+      beforeWindow: 1,
+      afterWindow: 1,
       controllerRequests: 10,
     });
   });

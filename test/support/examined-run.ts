@@ -1,8 +1,18 @@
 /** A run in whose data nothing speaks against it, and ways to spoil one thing about it. */
 import type { ExaminedRun, Finding } from "#judge/finding.ts";
 import { judgeRun } from "#judge/verdict.ts";
-import type { FileIntegrity, MetricValue, OutcomeCount, RunAnalysis } from "#query/analysis.ts";
-import type { StoredRun } from "#telemetry/results.ts";
+import type {
+  FileIntegrity,
+  HostHealth,
+  LoopHealth,
+  MetricValue,
+  OutcomeCount,
+  ProcessHealth,
+  RunAnalysis,
+  WholeRunCounts,
+} from "#query/analysis.ts";
+import type { Reconciliation, RequestTiming, RunEvidence, SegmentRow } from "#query/evidence.ts";
+import type { StoredFile, StoredProcess, StoredRun } from "#telemetry/results.ts";
 
 export const SOUND_STORED: StoredRun = {
   schema_version: 1,
@@ -19,6 +29,26 @@ export const SOUND_STORED: StoredRun = {
   files: [],
   problems: [],
   models: [],
+};
+
+export const SOUND_STORED_FILE: StoredFile = {
+  path: "telemetry/client_log.tsv",
+  bytes: 1,
+  lines: 1001,
+  sha256: "",
+  rows_written: 1000,
+};
+
+export const SOUND_STORED_PROCESS: StoredProcess = {
+  role: "client",
+  name: "client0",
+  host: "local",
+  command: [],
+  pid: 1,
+  started_ns: null,
+  ended_ns: null,
+  exit_code: 0,
+  signal: null,
 };
 
 export const SOUND_FILE: FileIntegrity = {
@@ -46,6 +76,107 @@ export const durations = (
     ]),
   );
 
+export const SOUND_TIMES = {
+  send_lateness_p99: 0.1e6,
+  send_lateness_max: 1e6,
+  receive_lateness_p99: 0.2e6,
+  receive_lateness_max: 1e6,
+  service_time_p50: 5e6,
+};
+
+export const SOUND_WHOLE: WholeRunCounts = {
+  scheduled: 1000,
+  sent: 1000,
+  dropped: 0,
+  unknown: 0,
+  beforeWindow: 0,
+  afterWindow: 0,
+  controllerRequests: 1000,
+};
+
+/** One of ten parts: 100 requests, 5 ms at the median, no cold start. */
+export const SOUND_SEGMENT: SegmentRow = {
+  scheduled: 100,
+  good: 100,
+  latencyP50Ns: 5e6,
+  arrived: 100,
+  cold: 0,
+};
+
+export const SOUND_TIMING: RequestTiming = {
+  due: 1000,
+  sent: 1000,
+  lateMisses: 0,
+  receiveMinNs: 0.05e6,
+  worstSecondTenthNs: 0.1e6,
+};
+
+export const SOUND_RECONCILIATION: Reconciliation = {
+  clients: 1,
+  connections: 1,
+  clientDoubles: 0,
+  requestDoubles: 0,
+  actionDoubles: 0,
+  batchDoubles: 0,
+  clientGaps: 0,
+  requestGaps: 0,
+  batched: 1000,
+  onlyBatched: 0,
+  onlyOk: 0,
+  outMinNs: 0.05e6,
+  backMinNs: 0.05e6,
+};
+
+export const SOUND_EVIDENCE: RunEvidence = {
+  timing: SOUND_TIMING,
+  segments: Array.from({ length: 10 }, () => SOUND_SEGMENT),
+  actionStatuses: [
+    { status: 0, count: 400 },
+    { status: 81, count: 20 },
+  ],
+  reconciliation: SOUND_RECONCILIATION,
+};
+
+export const SOUND_HOST: HostHealth = {
+  host: "bench1",
+  cpuCount: 2,
+  samples: 100,
+  windowNs: 10e9,
+  sampleGapMaxNs: 120e6,
+  cpuBusyNs: 8e9,
+  stealNs: 0,
+  cpuPressureNs: 1e9,
+  memoryPressureNs: 0,
+  ioPressureNs: 0.1e9,
+  throttledNs: 0,
+  clockStepMaxNs: 1e3,
+};
+
+export const SOUND_PROCESS: ProcessHealth = {
+  process: "client0",
+  host: "bench1",
+  samples: 100,
+  cpuNs: 5e9,
+  runDelayNs: 0.2e9,
+  runDelayMaxNs: 5e6,
+  stoppedSamples: 0,
+  rssMaxBytes: 1e8,
+  majorFaults: 0,
+};
+
+export const SOUND_LOOP: LoopHealth = {
+  process: "client0",
+  samples: 10,
+  busyNs: 1e9,
+  intervalNs: 9e9,
+  stallMaxNs: 5e6,
+  stalls: 3,
+  gcCount: 10,
+  gcPauseMaxNs: 2e6,
+  clockDeltaNs: 20e3,
+  roundTripNs: 100e3,
+};
+
 /** 1000 requests in a window of 10 s under an SLO of 100 ms. */
 export const SOUND_RUN: RunAnalysis = {
   index: 0,
@@ -56,15 +187,16 @@ export const SOUND_RUN: RunAnalysis = {
   window: { epochNs: 0n, measureStartNs: 0, measureEndNs: 10e9, sendEndNs: 10e9, source: "run" },
   view: "client",
   gpus: 1,
-  metrics: durations({ send_lateness_p99: 0.1e6, send_lateness_max: 1e6 }),
+  metrics: durations(SOUND_TIMES),
   outcomes: [{ outcome: "ok", result: 0, count: 1000 }],
   batchSizes: [],
   actionCounts: [],
   predictionErrors: [],
   latencyTail: [],
   intervals: [],
-  whole: { scheduled: 1000, sent: 1000, dropped: 0, controllerRequests: 1000 },
-  health: { hosts: [], processes: [], loops: [] },
+  whole: SOUND_WHOLE,
+  evidence: SOUND_EVIDENCE,
+  health: { hosts: [SOUND_HOST], processes: [SOUND_PROCESS], loops: [SOUND_LOOP] },
 };
 
 export const examined = (

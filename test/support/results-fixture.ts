@@ -187,7 +187,7 @@ export const FIXTURE_ACTIONS: readonly FixtureAction[] = [
   },
 ];
 
-const actionRecord = (action: FixtureAction, index: number, sloNs: Nanos): ActionRecord => {
+const actionRecord = (action: FixtureAction, index: number): ActionRecord => {
   const sent = at(action.sentMs);
   const isOk = action.status === 0;
   const after = (milliseconds: number): Nanos => addNs(sent, at(milliseconds));
@@ -216,21 +216,27 @@ const actionRecord = (action: FixtureAction, index: number, sloNs: Nanos): Actio
     requestsQueued: 0,
     copiesWorkers: 1,
     copiesGpus: 1,
-    batch:
-      action.action === "infer" && action.batchSize === 1
-        ? [
-            {
-              requestId: index,
-              connectionId: 0,
-              userRequestId: index,
-              arrival: sent,
-              departure: after(action.completeMs),
-              slo: sloNs,
-              met: isOk,
-            },
-          ]
-        : [],
+    batch: [],
   };
+};
+
+/** Every request that the controller answered was in one batch: the fixture's second action. */
+const batchRows = (
+  action: ActionRecord | undefined,
+  requests: readonly RequestRecord[],
+  sloNs: Nanos,
+): readonly string[] => {
+  if (action === undefined) return [];
+  const batch = requests.map((request) => ({
+    requestId: request.requestId,
+    connectionId: request.connectionId,
+    userRequestId: request.userRequestId,
+    arrival: request.arrival,
+    departure: request.departure,
+    slo: sloNs,
+    met: request.result === 0 && request.departure - request.arrival <= sloNs,
+  }));
+  return encodeBatchRows({ ...action, batch }, FIXTURE_EPOCH_NS);
 };
 
 const logText = (schema: LogSchema<never>, rows: readonly (string | null)[]): string =>
@@ -246,7 +252,7 @@ export const fixtureLogs = (
     .map((request, index) => requestRecord(request, index, sloNs))
     .filter((record) => record !== null)
     .toSorted((a, b) => a.departure - b.departure);
-  const actions = FIXTURE_ACTIONS.map((action, index) => actionRecord(action, index, sloNs));
+  const actions = FIXTURE_ACTIONS.map(actionRecord);
   const client = offered.map((request, index) => clientRow(request, index, sloNs));
   const epoch = FIXTURE_EPOCH_NS;
   return {
@@ -258,10 +264,7 @@ export const fixtureLogs = (
       ACTION_LOG,
       actions.map((record) => encodeActionRow(record, epoch, dialect)),
     ),
-    [BATCH_LOG.file]: logText(
-      BATCH_LOG,
-      actions.flatMap((record) => encodeBatchRows(record, epoch)),
-    ),
+    [BATCH_LOG.file]: logText(BATCH_LOG, batchRows(actions[1], requests, sloNs)),
     [CLIENT_LOG.file]: logText(
       CLIENT_LOG,
       client.map((row) => encodeClientRow(row, epoch)),

@@ -1,22 +1,56 @@
 /** What should have been measured and was not: nothing is VALID for want of evidence. */
-import { type ExaminedRun, type Finding, finding } from "#judge/finding.ts";
+import { type ExaminedRun, type Finding, finding, isDoneRun } from "#judge/finding.ts";
+import type { RunHealth } from "#query/analysis.ts";
 
-const missingIn = ({ analysis: run }: ExaminedRun): readonly string[] => {
+/** Fewer samples than this in the window make no difference of two. */
+const LEAST_SAMPLES = 2;
+
+const missingHealth = (health: RunHealth, names: readonly string[]): readonly string[] => {
+  const lacks = (rows: readonly { readonly process: string; readonly samples: number }[]) =>
+    names.filter(
+      (name) => !rows.some((row) => row.process === name && row.samples >= LEAST_SAMPLES),
+    );
+  const unsampled = lacks(health.processes);
+  const silent = lacks(health.loops);
+  return [
+    ...(health.hosts.some(({ samples }) => samples >= LEAST_SAMPLES) ? [] : ["how the host fared"]),
+    ...(unsampled.length === 0
+      ? []
+      : [`whether ${unsampled.join(" and ")} had a processor when it was needed`]),
+    ...(silent.length === 0 ? [] : [`how busy ${silent.join(" and ")} was`]),
+  ];
+};
+
+const missingIn = (run: ExaminedRun): readonly string[] => {
+  const { view, health, metrics, stored } = run.analysis;
   const missing: string[] = [];
-  if (run.view === "controller") missing.push("when requests were due and sent (no client log)");
-  if (run.health === null) missing.push("how the hosts and processes fared");
+  if (view === "controller") missing.push("when requests were due and sent (no client's log)");
+  if (view === "client" && metrics["receive_lateness_p99"] === undefined) {
+    // Nothing was answered: then there is no lateness of receipts either.
+    if (metrics["service_time_p50"] !== undefined) {
+      missing.push("when the controller sent its responses");
+    }
+  }
+  if (health === null) missing.push("how hosts and processes fared");
+  else
+    missing.push(
+      ...missingHealth(
+        health,
+        (stored?.processes ?? []).map(({ name }) => name),
+      ),
+    );
   return missing;
 };
 
 export const evidenceFindings = (run: ExaminedRun): readonly Finding[] => {
   // A run that left no rows has worse findings than this one.
-  if (run.analysis.view === null) return [];
+  if (run.analysis.view === null || (run.analysis.stored !== null && !isDoneRun(run))) return [];
   const missing = missingIn(run);
   if (missing.length === 0) return [];
   return [
     finding("evidence", "suspect", {
       evidence: `not enough evidence: nothing says ${missing.join(", nor ")}`,
-      remedy: "run it again with this version, which measures these",
+      remedy: "run it again with this version, and leave its supervisor alone",
     }),
   ];
 };

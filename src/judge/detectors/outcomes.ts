@@ -1,6 +1,6 @@
-/** Requests that were not sent, not answered, or not there. */
+/** Requests that were not sent, not answered, not there, or answered with an error. */
 import { type ExaminedRun, exceeding, type Finding, isDoneRun } from "#judge/finding.ts";
-import { counted, countOf, scheduledIn, showShare } from "#judge/numbers.ts";
+import { counted, countOf, scheduledIn, showShare, sum } from "#judge/numbers.ts";
 
 const unsent = ({ analysis: run }: ExaminedRun): readonly Finding[] => {
   const dropped = countOf(run, "dropped");
@@ -25,7 +25,7 @@ const unexpected = (run: ExaminedRun): readonly Finding[] => {
   const scheduled = scheduledIn(analysis);
   const off = Math.abs(scheduled - expected);
   const words = () => ({
-    evidence: `${expected} requests were expected in the measurement window, ${scheduled} are in the log`,
+    evidence: `${Math.round(expected)} requests were expected in the measurement window, ${scheduled} are in the log`,
     remedy: "look for missing rows in the client's log",
   });
   // An announced number may be a fraction: a rate times a duration.
@@ -37,8 +37,43 @@ const unexpected = (run: ExaminedRun): readonly Finding[] => {
   return exceeding({ kind: "expected-sigmas", observed: sigmas }, words);
 };
 
+/** Timed out, skipped or late by the controller's reckoning: a system that is too slow, not one that is broken. */
+const REFUSALS: ReadonlySet<number> = new Set([4, 7, 8]);
+/** Late, early or overtaken by another action: the workers keep to the windows that the controller sets. */
+const MISSED_ACTIONS: ReadonlySet<number> = new Set([
+  0, 45, 50, 51, 53, 54, 60, 61, 63, 80, 81, 82, 84,
+]);
+
+const codesText = (rows: readonly { readonly code: number | null; readonly count: number }[]) =>
+  rows.map(({ code, count }) => `${count} × ${code ?? "no status"}`).join(", ");
+
+const requestErrors = ({ analysis: run }: ExaminedRun): readonly Finding[] => {
+  const rows = run.outcomes
+    .filter(({ outcome, result }) => outcome === "fail" && !REFUSALS.has(result ?? -1))
+    .map(({ result, count }) => ({ code: result, count }));
+  const errors = sum(rows.map(({ count }) => count));
+  return exceeding({ kind: "server-errors", observed: errors / scheduledIn(run) }, (share) => ({
+    evidence: `${counted(errors, "request")} (${showShare(share)}) ended in an error of the system (status: ${codesText(rows)})`,
+    remedy: "look into the logs of controller and workers",
+  }));
+};
+
+const actionErrors = ({ analysis: { evidence } }: ExaminedRun): readonly Finding[] => {
+  const all = sum(evidence.actionStatuses.map(({ count }) => count));
+  const rows = evidence.actionStatuses
+    .filter(({ status }) => !MISSED_ACTIONS.has(status))
+    .map(({ status, count }) => ({ code: status, count }));
+  const errors = sum(rows.map(({ count }) => count));
+  return exceeding({ kind: "server-errors", observed: errors / all }, (share) => ({
+    evidence: `${counted(errors, "action")} (${showShare(share)}) ended in an error (status: ${codesText(rows)})`,
+    remedy: "look into the logs of controller and workers",
+  }));
+};
+
 export const outcomeFindings = (run: ExaminedRun): readonly Finding[] => [
   ...unsent(run),
   ...unanswered(run),
   ...unexpected(run),
+  ...requestErrors(run),
+  ...actionErrors(run),
 ];

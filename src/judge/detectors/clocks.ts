@@ -1,0 +1,51 @@
+/** Whether the clocks that the instants of one run come from agree. */
+import { type ExaminedRun, exceeding, type Finding } from "#judge/finding.ts";
+import { showNs } from "#judge/numbers.ts";
+import type { LoopHealth } from "#query/analysis.ts";
+
+const REMEDY =
+  "synchronise the hosts' clocks (chrony, PTP); on one host, do not set it while roles start";
+
+/**
+ * On one host all roles read the same clock, so that whatever lies beyond what the measurement of it can be off by
+ * (half a round trip) is a disagreement; between hosts the difference is known and taken into account, and what can be
+ * off is half of the round trip.
+ */
+const errorOf = (loop: LoopHealth, isOneHost: boolean): number | null => {
+  const { clockDeltaNs, roundTripNs } = loop;
+  if (clockDeltaNs === null || roundTripNs === null) return null;
+  const half = roundTripNs / 2;
+  return isOneHost ? Math.abs(clockDeltaNs) - half : half;
+};
+
+const measured = ({ analysis, sloNs }: ExaminedRun): readonly Finding[] => {
+  const { health } = analysis;
+  if (health === null) return [];
+  const isOneHost = health.hosts.length <= 1;
+  return health.loops.flatMap((loop) => {
+    const observed = errorOf(loop, isOneHost);
+    return exceeding({ kind: "clock-error", observed, sloNs }, (error, bound) => ({
+      evidence: `the clock of ${loop.process} is off by ${showNs(error)} or more against that of a peer (bound: ${showNs(bound)})`,
+      remedy: REMEDY,
+    }));
+  });
+};
+
+/**
+ * What the logs say: both ways between client and controller take longer than nothing, so that a way that took less,
+ * by the clocks of both, shows by how much these disagree at least.
+ */
+const logged = ({ analysis, sloNs }: ExaminedRun): readonly Finding[] => {
+  const { outMinNs = null, backMinNs = null } = analysis.evidence.reconciliation ?? {};
+  if (outMinNs === null || backMinNs === null) return [];
+  const observed = Math.max(0, -outMinNs, -backMinNs);
+  return exceeding({ kind: "clock-error", observed, sloNs }, (error, bound) => ({
+    evidence: `by the clocks of client and controller a message arrived ${showNs(error)} before it was sent (bound: ${showNs(bound)})`,
+    remedy: REMEDY,
+  }));
+};
+
+export const clockFindings = (run: ExaminedRun): readonly Finding[] => [
+  ...measured(run),
+  ...logged(run),
+];
