@@ -4,19 +4,21 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { Need, Scene, Staging } from "./kind.ts";
 
-/** Prefix of whatever has a name of its own on the machine: it tells what a killed suite left behind. */
+/** Prefix of whatever has a name of its own on the machine; the suite's process id follows. */
 const OURS = "escapement-fault-";
 const CGROUPS = "/sys/fs/cgroup";
 /** A busy process ends by itself after this much processor time, even when the suite was killed. */
@@ -52,19 +54,30 @@ const AVAILABLE: Readonly<Record<Need, () => boolean>> = {
 export const missingNeeds = (needs: readonly Need[]): readonly Need[] =>
   needs.filter((need) => !AVAILABLE[need]());
 
-/** Removes the control groups that a killed suite left; those in use stay. */
+/** A new folder for a trial's own files; the caller removes it. */
+export const makeScratch = (): string => mkdtempSync(join(tmpdir(), `${OURS}${process.pid}-`));
+
+/** Whether a name of ours belongs to a suite that is gone. */
+const isLeftover = (name: string): boolean => {
+  const pid = /^escapement-fault-(?:disk-)?(\d+)(?:-\w+)?$/.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
+};
+
+/** Removes what a suite that was killed left behind: control groups, disks and files. Processes end by themselves. */
 export const removeLeftovers = (): void => {
   for (const controller of ["cpu", "memory", "freezer"]) {
     const root = join(CGROUPS, controller);
-    for (const name of existsSync(root) ? readdirSync(root) : []) {
-      if (!name.startsWith(OURS)) continue;
-      try {
-        rmdirSync(join(root, name));
-      } catch {
-        // A suite that runs right now owns it.
-      }
-    }
+    for (const name of existsSync(root) ? readdirSync(root) : [])
+      if (isLeftover(name)) rmdirSync(join(root, name));
   }
+  for (const mount of existsSync("/proc/mounts")
+    ? readFileSync("/proc/mounts", "utf8").split("\n")
+    : []) {
+    const [source = "", folder = ""] = mount.split(" ");
+    if (isLeftover(source)) call("umount", "-l", folder);
+  }
+  for (const name of readdirSync(tmpdir()))
+    if (isLeftover(name)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
 };
 
 /** "R", "S", "T" … of a process, "" when there is none. */
@@ -221,7 +234,7 @@ const attached = async (scene: Scene, role: string): Promise<void> => {
 
 /** Mounts a file system of so many bytes, kept in memory, for the trial. */
 export const mountDisk = (folder: string, bytes: number, own: Own): void => {
-  call("mount", "-t", "tmpfs", "-o", `size=${bytes}`, `${OURS}disk`, folder);
+  call("mount", "-t", "tmpfs", "-o", `size=${bytes}`, `${OURS}disk-${process.pid}`, folder);
   own(() => call("umount", "-l", folder));
 };
 

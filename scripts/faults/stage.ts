@@ -1,13 +1,12 @@
 /** What a trial knows of its run from outside: processes, window, kernel counters; and all that it must end again. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import type { HostEvent, ProcessSpec, RemoteHost } from "#remote/remote.ts";
 import type { RunFolders } from "#runner/role-commands.ts";
 import { parseStatusLine } from "#telemetry/status-line.ts";
 import { ROOT } from "../step.ts";
 import { type Disturbance, disturbanceOf, readKernelCounters } from "./kernel-counters.ts";
 import type { Injection, Scene } from "./kind.ts";
+import { makeScratch } from "./machine.ts";
 
 /** A client with a wrong clock says that it starts at some other time; it starts within this all the same. */
 const START_AHEAD_MS_MAX = 2000;
@@ -32,7 +31,7 @@ const messageOf = (error: unknown): string =>
 
 export class Stage implements Scene, AsyncDisposable {
   readonly root = ROOT;
-  readonly scratch = mkdtempSync(join(tmpdir(), "escapement-fault-"));
+  readonly scratch = makeScratch();
   readonly seed: number;
   readonly #injection: Injection;
   readonly #owned = new AsyncDisposableStack();
