@@ -8,6 +8,7 @@ import type { Manifest } from "#telemetry/results.ts";
 import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { arrivalsText, isExact } from "#workload/load-text.ts";
 import type { RequestTraceWorkload } from "#workload/request-trace.ts";
+import { generatorsOf } from "#workload/share.ts";
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -153,12 +154,21 @@ export const workloadFacts = (
     "trace" in run.workload
       ? { ...run.workload, trace: shownPath(run.workload.trace) }
       : run.workload;
+  const generators = generatorsOf(workload);
   return [
     ...arrivalFacts(workload, manifest),
     {
       name: "Phases",
       value: `${span(workload.warmUpNs)} warm-up, ${span(workload.durationNs)} measured, ${span(workload.coolDownNs)} cool-down`,
     },
+    ...(generators === 1
+      ? []
+      : [
+          {
+            name: "Load generators",
+            value: `${generators} processes that share one schedule, request by request in turn`,
+          },
+        ]),
     { name: "Inputs", value: workload.inputs ? "of the models' sizes" : "empty" },
     { name: "Seed", value: String(run.seed) },
   ];

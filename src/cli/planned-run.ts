@@ -15,6 +15,7 @@ const isPositive = (value: unknown): boolean =>
 
 type Rule = (value: unknown) => boolean;
 
+const isCount: Rule = (value) => isWhole(value) && value !== 0;
 const isRate: Rule = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
 const isAbsentOr =
   (rule: Rule): Rule =>
@@ -56,7 +57,7 @@ const LOAD_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     states: isListOf(hasAll({ ratePerS: isRate, meanNs: isPositive })),
     users: isAbsentOr(isPositive),
   },
-  "closed-loop": { concurrency: (value) => isWhole(value) && value !== 0, thinkTimeNs: isWhole },
+  "closed-loop": { concurrency: isCount, thinkTimeNs: isWhole },
 };
 
 const isLoad: Rule = (value) => {
@@ -119,6 +120,7 @@ const findFlaw = (run: Loose): string | null => {
     if (!isWhole(workload[key])) return `workload.${key}`;
   }
   if (typeof workload["inputs"] !== "boolean") return "workload.inputs";
+  if (!isAbsentOr(isCount)(workload["generators"])) return "workload.generators";
   const wrong = Object.entries(keys).find(([key, isRight]) => !isRight(workload[key]));
   return wrong === undefined ? null : `workload.${wrong[0]}`;
 };

@@ -11,6 +11,7 @@ import type { Check, PlannedRun } from "#experiment/resolved.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { expectedRequests } from "#workload/describe-workload.ts";
+import { generatorsOf } from "#workload/share.ts";
 
 export interface ShowPlanOptions {
   /** Where the runs would be: "local". */
@@ -130,6 +131,14 @@ const systemLine = ({ system }: PlannedRun, cwd: string): string => {
 const section = (name: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ["", name, ...lines.map((line) => `  ${line}`)];
 
+/** "client", "4 clients that share the schedule", "1 to 4 clients …" where the sweep varies their number. */
+const generatorsText = (runs: readonly PlannedRun[]): string => {
+  const counts = runs.map(({ workload }) => generatorsOf(workload));
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (most === 1) return "client";
+  return `${least === most ? "" : `${least} to `}${most} clients that share the schedule`;
+};
+
 /** The plan for a terminal; lines without a line end after the last. */
 export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOptions): string => {
   const { plan } = loaded;
@@ -145,7 +154,9 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
     `takes about ${showTime(expectedTotalNs(plan.runs))}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
     `disk: ${diskOf(loaded)}, in ${join("results", plan.name)}/`,
     ...section("Runs, in this order", runTable(loaded)),
-    ...section("Placement", [`controller, workers and client: all on ${target}`]),
+    ...section("Placement", [
+      `controller, workers and ${generatorsText(plan.runs)}: all on ${target}`,
+    ]),
     ...(first === undefined ? [] : section(`System (run ${first.name})`, [systemLine(first, cwd)])),
     ...(first === undefined
       ? []

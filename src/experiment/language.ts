@@ -69,6 +69,8 @@ interface WorkloadCommon {
   readonly coolDown?: Duration;
   /** Requests carry an input of the model's size (default false: empty inputs). */
   readonly inputs?: boolean;
+  /** Load generator processes that share the schedule, each sending every n-th request (default 1). */
+  readonly generators?: number;
 }
 
 /** From `rate` at `start` in a straight line to `to`, which is reached `over` later and then kept. */

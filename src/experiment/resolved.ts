@@ -25,6 +25,8 @@ interface WorkloadTimes {
   readonly durationNs: Nanos;
   readonly coolDownNs: Nanos;
   readonly inputs: boolean;
+  /** Processes that share the schedule; one when absent. */
+  readonly generators?: number;
 }
 
 /** How a rate changes over the run; instants count from the start of the warm-up. */

@@ -86,6 +86,7 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
     durationNs: parsed.duration,
     coolDownNs: parsed.coolDown ?? WORKLOAD_DEFAULTS.coolDownNs,
     inputs: parsed.inputs ?? false,
+    ...(parsed.generators === undefined ? {} : { generators: parsed.generators }),
   };
   if (parsed.arrivals === "mix") {
     const parts = Object.entries(parsed.parts).map(toPart);

@@ -18,6 +18,7 @@ import { RenewalArrivals } from "#workload/open-loop.ts";
 import { RecordedReplay, recordedProblems } from "#workload/recorded-replay.ts";
 import { RequestReplay, replayProblems } from "#workload/request-replay.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
+import { type Share, SharedArrivals, shareFrom } from "#workload/share.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import { sendDuration, traceProblems } from "#workload/trace-schedule.ts";
 
@@ -35,6 +36,8 @@ export interface ArrivalProcessOptions {
   readonly trace?: AzureTrace;
   /** The trace of arrivals "trace" and "recorded", which need it. */
   readonly requestTrace?: RequestTrace;
+  /** The part of the schedule that one of several generators sends; all of it when absent. */
+  readonly share?: Share;
 }
 
 export const countInstances = (models: ServedModels): number =>
@@ -44,20 +47,25 @@ interface LoadOptions {
   readonly seed: number;
   readonly instances: number;
   readonly end: Nanos;
+  readonly share: Share | undefined;
 }
 
-const createLoad = (load: Load, options: LoadOptions): ArrivalProcess => {
+const shared = (whole: ArrivalProcess, share: Share | undefined): ArrivalProcess =>
+  share === undefined ? whole : new SharedArrivals(whole, share);
+
+const createLoad = (load: Load, { share, ...options }: LoadOptions): ArrivalProcess => {
   switch (load.arrivals) {
     case "constant":
     case "poisson":
     case "gamma":
     case "weibull":
-      return new RenewalArrivals({ load, ...options });
+      return shared(new RenewalArrivals({ load, ...options }), share);
     case "markov-modulated":
-      return new MarkovModulatedArrivals({ load, ...options });
+      return shared(new MarkovModulatedArrivals({ load, ...options }), share);
     case "closed-loop": {
       const { concurrency, thinkTimeNs: thinkTime } = load;
-      return new ClosedLoopArrivals({ concurrency, thinkTime, ...options });
+      const own = share === undefined ? {} : { share };
+      return new ClosedLoopArrivals({ concurrency, thinkTime, ...options, ...own });
     }
     default:
       return assertNever(load);
@@ -88,10 +96,10 @@ const partSeed = (seed: number, name: string): number => {
 
 const createPart = (
   { name, models: names, load }: MixPart,
-  { seed, models, end }: { seed: number; models: ServedModels; end: Nanos },
+  { seed, models, end, share }: Omit<LoadOptions, "instances"> & { models: ServedModels },
 ): MixedPart => {
   const instances = instancesOf(models, names);
-  const options = { seed: partSeed(seed, name), instances: instances.length, end };
+  const options = { seed: partSeed(seed, name), instances: instances.length, end, share };
   return { name, process: createLoad(load, options), instances, users: usersOf(load) };
 };
 
@@ -99,12 +107,15 @@ const createPart = (
 export const createArrivalProcess = (
   options: ArrivalProcessOptions,
 ): Result<ArrivalProcess, readonly Problem[]> => {
-  const { workload, seed, models } = options;
+  const { workload, seed, models, share } = options;
   const end = sendDuration(workload);
   const instances = countInstances(models);
   if (workload.arrivals === "mix") {
-    const { parts } = workload;
-    return ok(new MixArrivals(parts.map((part) => createPart(part, { seed, models, end }))));
+    // Each part is shared by itself: with closed loops among them nobody knows their common order in advance.
+    const parts = workload.parts.map((part, index) =>
+      createPart(part, { seed, models, end, share: share && shareFrom(share, index) }),
+    );
+    return ok(new MixArrivals(parts));
   }
   if (workload.arrivals === "trace") {
     const { requestTrace: trace } = options;
@@ -112,7 +123,7 @@ export const createArrivalProcess = (
     const problems = replayProblems(workload, trace);
     return problems.length > 0
       ? err(problems)
-      : ok(new RequestReplay({ workload, trace, seed, instances }));
+      : ok(shared(new RequestReplay({ workload, trace, seed, instances }), share));
   }
   if (workload.arrivals === "recorded") {
     const { requestTrace: trace } = options;
@@ -121,14 +132,14 @@ export const createArrivalProcess = (
     return problems.length > 0 ? err(problems) : ok(new RecordedReplay(workload, trace));
   }
   if (workload.arrivals !== "azure-functions-2019") {
-    return ok(createLoad(workload, { seed, instances, end }));
+    return ok(createLoad(workload, { seed, instances, end, share }));
   }
   const parsed =
     options.trace === undefined ? parseAzureTrace(options.traceCsv ?? "") : ok(options.trace);
   if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
   const problems = traceProblems(workload, parsed.value);
   if (problems.length > 0) return err(problems);
-  return ok(new TraceReplay({ workload, trace: parsed.value, seed, instances }));
+  return ok(shared(new TraceReplay({ workload, trace: parsed.value, seed, instances }), share));
 };
 
 const unusableTrace = (path: string, found: TraceProblems): Problem => ({

@@ -1,6 +1,7 @@
 /** A closed loop: every model instance has a fixed number of slots, each with one request outstanding or thinking. */
 import { addNs, maxNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
+import { hasEntry, type Share } from "#workload/share.ts";
 
 export interface ClosedLoopOptions {
   /** Slots per instance. */
@@ -9,6 +10,8 @@ export interface ClosedLoopOptions {
   readonly instances: number;
   /** No arrival at or after this instant. */
   readonly end: Nanos;
+  /** The slots that are a generator's own, counted as they first ask; all when absent. */
+  readonly share?: Share;
 }
 
 /** Entries taken from the front are removed in bulk once this many have gathered. */
@@ -24,11 +27,12 @@ export class ClosedLoopArrivals implements ArrivalProcess {
 
   constructor(options: ClosedLoopOptions) {
     this.#options = options;
-    const { concurrency, instances, end } = options;
+    const { concurrency, instances, end, share } = options;
     if (end <= 0) return;
     // Slot by slot, so that a limit on what is sent at once does not favour the first instances.
-    for (let user = 0; user < concurrency; user++) {
-      for (let instance = 0; instance < instances; instance++) this.#push(ZERO_NS, instance, user);
+    for (let slot = 0; slot < concurrency * instances; slot++) {
+      if (share !== undefined && !hasEntry(share, slot)) continue;
+      this.#push(ZERO_NS, slot % instances, Math.floor(slot / instances));
     }
   }
 

@@ -13,6 +13,7 @@ import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
+import { generatorsOf, type Share } from "#workload/share.ts";
 
 interface ClientFlags {
   readonly plan: string;
@@ -70,7 +71,23 @@ const readTrace = (workload: ReplayWorkload): RequestTrace => {
   return read.value;
 };
 
-const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
+/** What this client sends of the run's schedule; nothing of it is left out or sent twice. */
+const shareOf = ({ name, workload }: PlannedRun, { clientId, control }: ClientFlags): Share => {
+  const of = generatorsOf(workload);
+  // By hand, a client of any id may send the whole of a schedule that is meant for one.
+  if (of === 1) return { index: 0, of };
+  if (clientId >= of) {
+    const message = `run "${name}" has ${of} load generators: --client-id must be below ${of}, not ${clientId}`;
+    throw new UserError(EXIT.BAD_INPUT, message);
+  }
+  if (clientId > 0 && control !== true) {
+    const message = `client ${clientId} of run "${name}" loads no models and is told their ids on standard input: it needs --control`;
+    throw new UserError(EXIT.BAD_INPUT, message);
+  }
+  return { index: clientId, of };
+};
+
+const makeArrivals = (run: PlannedRun, share: Share, cwd: string): ArrivalProcess => {
   const { workload, seed } = run;
   const traceCsv =
     workload.arrivals === "azure-functions-2019"
@@ -80,7 +97,9 @@ const makeArrivals = (run: PlannedRun, cwd: string): ArrivalProcess => {
   const requestTrace = isReplay(workload)
     ? { requestTrace: readTrace({ ...workload, trace: resolve(cwd, workload.trace) }) }
     : {};
-  const arrivals = createArrivalProcess({ workload, seed, models, ...traceCsv, ...requestTrace });
+  const own = share.of === 1 ? {} : { share };
+  const traces = { ...traceCsv, ...requestTrace };
+  const arrivals = createArrivalProcess({ workload, seed, models, ...traces, ...own });
   if (arrivals.ok) return arrivals.value;
   const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);
   throw new UserError(EXIT.BAD_INPUT, lines.join("\n"));
@@ -98,11 +117,13 @@ const closedLoopSlots = ({ system, workload }: PlannedRun): number => {
 
 const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcessOptions["load"] => {
   const { system, workload } = run;
+  const share = shareOf(run, flags);
   return {
     clientId: flags.clientId,
     models: system.models.filter(({ instances }) => instances > 0),
+    modelsAreGiven: share.index > 0,
     modelDir: flags.modelDir,
-    arrivals: makeArrivals(run, cwd),
+    arrivals: makeArrivals(run, share, cwd),
     warmUp: workload.warmUpNs,
     duration: workload.durationNs,
     coolDown: workload.coolDownNs,
@@ -144,10 +165,18 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
     .argument("<HOST:PORT>", "the controller's client port", parseAddress)
     .requiredOption("--plan <file>", "plan.json of a results folder")
     .requiredOption("--run <name>", "name of the run in that plan")
-    .option("--log-dir <folder>", "existing folder for client_log.tsv (default: no log)")
+    .option(
+      "--log-dir <folder>",
+      "existing folder for client_log.tsv, client_log.N.tsv of client N (default: no log)",
+    )
     .option("--control", "wait for commands on standard input; its end stops the client")
     .option("--model-dir <folder>", "the model zoo as the workers see it", "/zoo")
-    .option("--client-id <number>", "written into the log", parseClientId, 0)
+    .option(
+      "--client-id <number>",
+      "number of this client among those of the run",
+      parseClientId,
+      0,
+    )
     .action(async ({ host, port }: Address, flags: ClientFlags) => {
       const run = readRun(resolve(context.cwd, flags.plan), flags.run);
       const client = new ClientProcess({

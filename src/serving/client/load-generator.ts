@@ -41,6 +41,9 @@ export class LoadGenerator {
   #models: readonly LoadedModel[] = [];
   #nextProgress: Nanos = ns(0);
   #startWanted: boolean;
+  #startAt: Nanos | undefined;
+  /** Told before the connection stood. */
+  #givenModels: readonly LoadedModel[] | null = null;
   #nextMessageId = 0;
   #nextUserRequestId = 0;
   #effects: ClientEffect[] = [];
@@ -112,7 +115,10 @@ export class LoadGenerator {
     assert(this.#phase === "connecting", "a client connects once");
     const { models, modelDir, readyLimit, modelsAreGiven } = this.#options;
     this.#phase = "loading";
-    if (modelsAreGiven === true) return;
+    if (modelsAreGiven === true) {
+      if (this.#givenModels !== null) this.#onModels(now, this.#givenModels);
+      return;
+    }
     this.#loader = new ModelLoader(now, { models, modelDir, limit: readyLimit });
     this.#onLoaderStep(now, this.#loader.request());
   }
@@ -129,7 +135,9 @@ export class LoadGenerator {
   }
 
   #onModels(now: Nanos, models: readonly LoadedModel[]): void {
-    if (this.#phase !== "loading" || this.#options.modelsAreGiven !== true) return;
+    if (this.#options.modelsAreGiven !== true) return;
+    this.#givenModels = models;
+    if (this.#phase !== "loading") return;
     const wanted = this.#options.models.reduce((sum, { instances }) => sum + instances, 0);
     if (models.length === wanted) this.#becomeReady(now, models);
     else this.#fail(`was told of ${models.length} model instances, the run has ${wanted}`);
@@ -140,11 +148,12 @@ export class LoadGenerator {
     this.#models = models;
     const expectedRequests = this.#schedule.expectedRequests();
     this.#effects.push({ kind: "ready", models, expectedRequests });
-    if (this.#startWanted) this.#onStart(now);
+    if (this.#startWanted) this.#onStart(now, this.#startAt);
   }
 
-  #onStart(now: Nanos, at?: Nanos): void {
+  #onStart(now: Nanos, at: Nanos | undefined): void {
     this.#startWanted = true;
+    this.#startAt = at;
     if (this.#phase !== "ready") return;
     // A generator that begins later than the others would offer another load than the one that is asked for.
     if (at !== undefined && at < now) {

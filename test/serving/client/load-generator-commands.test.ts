@@ -18,6 +18,16 @@ describe("models that another generator loaded", () => {
     expect(bench.sends()).toHaveLength(bench.inferences().length);
   });
 
+  test("may be told before the connection stands, and so may the start", () => {
+    const bench = new Bench({ modelsAreGiven: true });
+    bench.step({ kind: "models", models: MODELS });
+    bench.step({ kind: "start", at: ms(400) });
+    expect(bench.effects).toEqual([]);
+    bench.step({ kind: "link_up" }, ms(300));
+    expect(bench.of("ready")).toHaveLength(1);
+    expect(bench.of("started")[0]?.sendStart).toBe(ms(400));
+  });
+
   test("that are not those of the run end it", () => {
     const bench = new Bench({ modelsAreGiven: true });
     bench.step({ kind: "link_up" });
