@@ -4,7 +4,8 @@
  */
 import { expectedRunNs } from "#experiment/plan.ts";
 import type { PlannedRun } from "#experiment/resolved.ts";
-import type { ProgressCounters, RunnerNotice } from "#runner/observer.ts";
+import type { LiveCounters } from "#runner/live-counters.ts";
+import type { RunnerNotice } from "#runner/observer.ts";
 import { toMs } from "#stdx/nanos.ts";
 import type { RunState } from "#telemetry/results.ts";
 
@@ -39,11 +40,11 @@ export const showSpan = (spanMs: number): string => {
 const showRate = (ratePerS: number): string => `${ratePerS.toFixed(ratePerS < 100 ? 1 : 0)}/s`;
 
 /** The generator's counters: what was asked for, what came back in time, and what went wrong if anything did. */
-export const showCounters = (counters: ProgressCounters): string => {
+export const showCounters = (counters: LiveCounters): string => {
   const parts = [
     `rate ${showRate(counters.rate_per_s)}`,
     `goodput ${showRate(counters.goodput_per_s)}`,
-    `p99 ${counters.p99_ms === null ? "–" : `${counters.p99_ms.toFixed(1)} ms`}`,
+    `${counters.generators > 1 ? "worst generator's p99" : "p99"} ${counters.p99_ms === null ? "–" : `${counters.p99_ms.toFixed(1)} ms`}`,
     `sent ${counters.sent}`,
   ];
   if (counters.failed > 0) parts.push(`failed ${counters.failed}`);
@@ -55,7 +56,7 @@ interface Current {
   readonly run: PlannedRun;
   readonly startedMs: number;
   state: RunState;
-  counters: ProgressCounters | null;
+  counters: LiveCounters | null;
 }
 
 /** Shows notices of a runner; `stop` leaves the cursor on a fresh line. */
@@ -110,6 +111,11 @@ export class ProgressView {
       case "progress":
         this.#onProgress(notice.counters);
         return;
+      case "stopping": {
+        const { rule, evidence } = notice.stopped;
+        this.say(`${this.#place(notice.run)} ends early, stop.${rule}: ${evidence}`);
+        return;
+      }
       case "ended":
         this.#onEnded(notice);
         return;
@@ -130,7 +136,7 @@ export class ProgressView {
     else this.#options.write(`${this.#heading(this.#current)}\n`);
   }
 
-  #onProgress(counters: ProgressCounters): void {
+  #onProgress(counters: LiveCounters): void {
     if (this.#current === null) return;
     this.#current.counters = counters;
     this.#draw();
@@ -145,9 +151,10 @@ export class ProgressView {
     this.#pending.delete(run.index);
     this.#current = null;
     const problems = stored.problems.map((problem) => `\n  ${problem.replaceAll("\n", "\n  ")}`);
+    const early = (stored.stopped ?? null) === null ? "" : ", ended early by a stop rule,";
     const mark = FINAL_MARKS[stored.state] ?? "?";
     this.say(
-      `${mark} ${this.#place(run)} ${stored.state} after ${showSpan(spanMs)}${problems.join("")}`,
+      `${mark} ${this.#place(run)} ${stored.state}${early} after ${showSpan(spanMs)}${problems.join("")}`,
     );
   }
 

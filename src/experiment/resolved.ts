@@ -148,12 +148,24 @@ export interface Check {
 /** One point of the sweep's grid: the swept paths and their values as written. */
 export type Point = readonly { readonly path: string; readonly value: string | number | boolean }[];
 
+/** What ends a run early; each rule looks at a stretch of measured time of this length, again and again. */
+export interface StopRules {
+  /** More than this share of the requests that ended failed, got no answer or were dropped. */
+  readonly errorBudget?: { readonly share: number; readonly overNs: Nanos };
+  /** Less than this share of the requests that were scheduled were answered within their SLO. */
+  readonly goodput?: { readonly atLeast: number; readonly overNs: Nanos };
+  /** More requests than this were outstanding all the time. */
+  readonly outstanding?: { readonly atMost: number; readonly overNs: Nanos };
+}
+
 /** The experiment of one run: the sweep's values are already in place. */
 export interface RunSpec {
   readonly system: System;
   readonly workload: Workload;
   readonly launchLimitNs: Nanos;
   readonly drainLimitNs: Nanos;
+  /** Absent where nothing ends a run early. */
+  readonly stop?: StopRules;
 }
 
 /** One run of the plan. */

@@ -40,11 +40,12 @@ const storedWindow = (run: RunSource): RunWindow | null => {
 /** Without a runner's word on it, everything from the first to the last arrival is measured. */
 const loggedWindow = async (
   db: Database,
-  parquet: string,
+  parquet: readonly string[],
   arrival: string,
 ): Promise<RunWindow | null> => {
+  const files = parquet.map(sqlText).join(", ");
   const [row] = await db.rows(
-    `select min(${arrival}) as first, max(${arrival}) as last from read_parquet(${sqlText(parquet)})`,
+    `select min(${arrival}) as first, max(${arrival}) as last from read_parquet([${files}])`,
   );
   const first = row?.["first"];
   const last = row?.["last"];
@@ -63,9 +64,13 @@ const arrivalColumn = (dialect: string | undefined): string =>
   dialect === "original" ? "t - latency" : "t";
 
 const viewRun = async (db: Database, run: IngestedRun): Promise<ViewedRun> => {
-  const parquet: Partial<Record<LogName, string>> = {};
-  for (const log of run.logs) if (log.parquet !== null) parquet[log.log] = log.parquet;
-  const { requests, actions, client } = parquet;
+  const parquet: Partial<Record<LogName, readonly string[]>> = {};
+  for (const { log, parquet: path } of run.logs) {
+    if (path !== null) parquet[log] = [...(parquet[log] ?? []), path];
+  }
+  const [requests] = parquet.requests ?? [];
+  const [actions] = parquet.actions ?? [];
+  const { client } = parquet;
   const dialect =
     requests === undefined && actions === undefined
       ? null
@@ -79,7 +84,7 @@ const viewRun = async (db: Database, run: IngestedRun): Promise<ViewedRun> => {
     (client !== undefined
       ? await loggedWindow(db, client, "scheduled_ns")
       : requests !== undefined
-        ? await loggedWindow(db, requests, arrivalColumn(dialect?.dialect))
+        ? await loggedWindow(db, [requests], arrivalColumn(dialect?.dialect))
         : null);
   return {
     index: run.source.index,

@@ -1,6 +1,6 @@
 /** Brings the logs into Parquet once, with explicit types, and reconciles bytes, lines and rows on the way. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import type { FileIntegrity, LogName } from "#query/analysis.ts";
 import { type Database, sqlText } from "#query/database.ts";
 import {
@@ -28,7 +28,7 @@ export interface IngestedLog {
   readonly integrity: FileIntegrity;
 }
 
-/** The logs of one run, in the order of `LOGS`. */
+/** The logs of one run, in the order of `LOGS`; several of a kind in the order of their writers. */
 export interface IngestedRun {
   readonly source: RunSource;
   readonly logs: readonly IngestedLog[];
@@ -173,6 +173,12 @@ const isKept = async (place: IngestPlace, entry: InputEntry, sha256: string): Pr
   return (await scanFile(path)).sha256 === entry.parquet_sha256;
 };
 
+/** "client.parquet", and "client.1.parquet" of `client_log.1.tsv`. */
+const parquetName = (log: LogDefinition, path: string): string => {
+  const writer = /\.(\d+)\.[^.]*$/.exec(basename(path))?.[1];
+  return `${log.name}${writer === undefined ? "" : `.${writer}`}.parquet`;
+};
+
 interface LogIngestion {
   readonly ingested: IngestedLog;
   readonly entry: InputEntry | null;
@@ -210,7 +216,7 @@ const ingestLog = async (
     };
     return { ingested, entry: null };
   }
-  const name = join(run.name, `${file.log.name}.parquet`);
+  const name = join(run.name, parquetName(file.log, file.path));
   const parquet = join(place.dataFolder, name);
   const old = place.kept?.inputs.find((entry) => entry.path === file.shownPath);
   const reuse = old !== undefined && (await isKept(place, old, scanned.sha256)) ? old : null;
@@ -245,12 +251,12 @@ export const ingest = async (
   for (const run of source.runs) {
     const logs: IngestedLog[] = [];
     for (const log of LOGS) {
-      const path = run.logs[log.name];
-      if (path === undefined) continue;
-      const shownPath = relative(source.folder, path);
-      const { ingested, entry } = await ingestLog(place, run, { log, path, shownPath });
-      logs.push(ingested);
-      if (entry !== null) entries.push(entry);
+      for (const path of run.logs[log.name] ?? []) {
+        const shownPath = relative(source.folder, path);
+        const { ingested, entry } = await ingestLog(place, run, { log, path, shownPath });
+        logs.push(ingested);
+        if (entry !== null) entries.push(entry);
+      }
     }
     runs.push({ source: run, logs });
   }

@@ -19,8 +19,8 @@ export interface RunSource {
   /** Absolute; paths in `run.json` are relative to it. */
   readonly folder: string;
   readonly stored: StoredRun | null;
-  /** Absolute paths of the logs that exist. */
-  readonly logs: Readonly<Partial<Record<LogName, string>>>;
+  /** Absolute paths of the logs that exist; several of a kind where several processes wrote one each. */
+  readonly logs: Readonly<Partial<Record<LogName, readonly string[]>>>;
   /** The dialect that a sidecar or the plan states; null where nothing does. */
   readonly statedDialect: "documented" | "original" | null;
   /** GPUs that the controller may use; null where no plan says. */
@@ -57,11 +57,28 @@ const readJson = <T>(path: string): Result<T, string> => {
   }
 };
 
-const findLogs = (folder: string): Partial<Record<LogName, string>> => {
-  const found: Partial<Record<LogName, string>> = {};
+/** "client_log.12.tsv" is the client log of the writer with number 12; the log itself is that of number 0. */
+const writerOf = (name: string, file: string): number | null => {
+  if (name === file) return 0;
+  const [stem, ending] = [
+    file.slice(0, file.lastIndexOf(".") + 1),
+    file.slice(file.lastIndexOf(".")),
+  ];
+  const number =
+    name.startsWith(stem) && name.endsWith(ending) ? name.slice(stem.length, -ending.length) : "";
+  return /^[1-9]\d{0,8}$/.test(number) ? Number(number) : null;
+};
+
+const findLogs = (folder: string): Partial<Record<LogName, readonly string[]>> => {
+  const found: Partial<Record<LogName, readonly string[]>> = {};
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   for (const log of LOGS) {
-    const path = join(folder, log.file);
-    if (existsSync(path)) found[log.name] = path;
+    const own = names.flatMap((name) => {
+      const writer = writerOf(name, log.file);
+      return writer === null ? [] : [{ writer, path: join(folder, name) }];
+    });
+    if (own.length === 0) continue;
+    found[log.name] = own.toSorted((a, b) => a.writer - b.writer).map(({ path }) => path);
   }
   return found;
 };

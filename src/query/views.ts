@@ -12,7 +12,7 @@ export interface ViewedRun {
   readonly window: RunWindow | null;
   readonly view: "client" | "controller" | null;
   /** Parquet files as ingested. */
-  readonly parquet: Readonly<Partial<Record<LogName, string>>>;
+  readonly parquet: Readonly<Partial<Record<LogName, readonly string[]>>>;
 }
 
 const from = (parquet: string): string =>
@@ -94,10 +94,9 @@ const createLogView = async (
   log: LogName,
   runs: readonly ViewedRun[],
 ): Promise<void> => {
-  const selects = runs.flatMap((run) => {
-    const parquet = run.parquet[log];
-    return parquet === undefined ? [] : [SELECTS[log](run, parquet)];
-  });
+  const selects = runs.flatMap((run) =>
+    (run.parquet[log] ?? []).map((parquet) => SELECTS[log](run, parquet)),
+  );
   if (selects.length === 0) {
     await db.run(`create or replace table "${log}" (run INTEGER, ${EMPTY_COLUMNS[log]})`);
     return;

@@ -1,7 +1,6 @@
 /** Takes stock of what a run left behind: sizes, hashes, lines against the rows that the writers counted. */
 import { join } from "node:path";
 import { describeFile, listFiles, makeReadOnly } from "#host/file-store.ts";
-import { LOGS } from "#telemetry/logs.ts";
 import { FILES, type StoredFile } from "#telemetry/results.ts";
 
 export interface CollectOptions {
@@ -9,8 +8,8 @@ export interface CollectOptions {
   readonly folder: string;
   /** Rows per log file name, as their writers said when they closed them. */
   readonly rowsWritten: ReadonlyMap<string, number>;
-  /** The run came to its end, so that every log must be there and complete. */
-  readonly expectWhole: boolean;
+  /** Names of logs that must be there and complete: those of a run that came to its end. */
+  readonly expectedLogs: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -29,8 +28,11 @@ const fileProblems = (file: StoredFile, endsWhole: boolean): readonly string[] =
   return problems;
 };
 
-const missingProblems = (files: readonly StoredFile[]): readonly string[] =>
-  LOGS.flatMap(({ file }) => {
+const missingProblems = (
+  files: readonly StoredFile[],
+  expectedLogs: readonly string[],
+): readonly string[] =>
+  expectedLogs.flatMap((file) => {
     const path = join(FILES.telemetry, file);
     const found = files.find((each) => each.path === path);
     if (found === undefined) return [`${path} is missing`];
@@ -66,5 +68,5 @@ export const collectFiles = async (options: CollectOptions): Promise<Collected> 
       if (isTelemetry) problems.push(...fileProblems(file, facts.endsWhole));
     }
   }
-  return { files, problems: [...problems, ...(options.expectWhole ? missingProblems(files) : [])] };
+  return { files, problems: [...problems, ...missingProblems(files, options.expectedLogs)] };
 };

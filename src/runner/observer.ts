@@ -1,9 +1,8 @@
 /** What a runner reports while it works, for whoever shows it; live figures come from the load generator's counters. */
 import type { PlannedRun } from "#experiment/resolved.ts";
+import type { StoredStop } from "#runner/generator-group.ts";
+import type { LiveCounters } from "#runner/live-counters.ts";
 import type { RunState, StoredRun } from "#telemetry/results.ts";
-import type { StatusLine } from "#telemetry/status-line.ts";
-
-export type ProgressCounters = Extract<StatusLine, { readonly event: "progress" }>;
 
 export type RunnerNotice =
   | {
@@ -20,7 +19,9 @@ export type RunnerNotice =
       readonly reason: string;
     }
   | { readonly kind: "state"; readonly run: PlannedRun; readonly state: RunState }
-  | { readonly kind: "progress"; readonly run: PlannedRun; readonly counters: ProgressCounters }
+  | { readonly kind: "progress"; readonly run: PlannedRun; readonly counters: LiveCounters }
+  /** A rule of the experiment ends sending early. */
+  | { readonly kind: "stopping"; readonly run: PlannedRun; readonly stopped: StoredStop }
   /** The run is over and its folder complete. */
   | { readonly kind: "ended"; readonly run: PlannedRun; readonly stored: StoredRun };
 

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import type { PlannedRun } from "#experiment/resolved.ts";
 import type { RunCast } from "#runner/run-events.ts";
 import { formatDuration } from "#stdx/quantity.ts";
+import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
+import { LOGS } from "#telemetry/logs.ts";
+import { generatorsOf } from "#workload/share.ts";
 
 /** How the roles' program is started, such as `bun …/main.ts clockwork`, and from which folder. */
 export interface RoleProgram {
@@ -22,7 +25,7 @@ export interface RunFolders {
 export const castOf = (run: PlannedRun): RunCast => ({
   workers: Array.from({ length: run.system.workers }, (_, index) => `worker${index}`),
   controller: "controller",
-  client: "client0",
+  clients: Array.from({ length: generatorsOf(run.workload) }, (_, index) => `client${index}`),
 });
 
 /** Options with their values, one pair each, as the command line takes them. */
@@ -70,6 +73,8 @@ export interface ClientPlace {
   /** "address:port" of the controller. */
   readonly controller: string;
   readonly folders: RunFolders;
+  /** Which of the run's load generators it is. */
+  readonly index: number;
 }
 
 export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly string[] => [
@@ -79,6 +84,7 @@ export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly str
     ["--plan", place.folders.plan],
     ["--run", run.name],
     ["--log-dir", place.folders.telemetry],
+    ...(place.index === 0 ? [] : [["--client-id", String(place.index)] as const]),
   ),
   "--control",
 ];
@@ -86,3 +92,9 @@ export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly str
 /** The log file of a role's output. */
 export const outputPath = (folders: RunFolders, name: string): string =>
   join(folders.logs, `${name}.log`);
+
+/** The logs that a run leaves behind when it goes well: those of the controller, and one of each load generator. */
+export const logFilesOf = (run: PlannedRun): readonly string[] => [
+  ...LOGS.map(({ file }) => file).filter((file) => file !== CLIENT_LOG.file),
+  ...castOf(run).clients.map((_, index) => clientLogFile(index)),
+];

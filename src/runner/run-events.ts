@@ -1,12 +1,16 @@
 /** What a run's state machine takes in and gives out, and what it is given at the start. */
+import type { StoredStop } from "#runner/generator-group.ts";
+import type { LiveCounters } from "#runner/live-counters.ts";
+import type { StopWatch } from "#runner/stop-rules.ts";
 import type { RunState } from "#telemetry/results.ts";
-import type { StatusLine } from "#telemetry/status-line.ts";
+import type { StatedModel, StatusLine } from "#telemetry/status-line.ts";
 
 /** Names of the roles' processes, in the order in which they start. */
 export interface RunCast {
   readonly workers: readonly string[];
   readonly controller: string;
-  readonly client: string;
+  /** The load generators; the first of them loads the models. */
+  readonly clients: readonly string[];
 }
 
 export interface RunLimits {
@@ -16,6 +20,8 @@ export interface RunLimits {
   readonly sendMs: number;
   /** From the last send until every outcome is known. */
   readonly drainMs: number;
+  /** Looks at the counters of the load generators, and may end sending early; null when nothing may. */
+  readonly stopWatch: StopWatch | null;
 }
 
 export type RunEvent =
@@ -46,8 +52,25 @@ export type RunEffect =
       readonly name: string;
       readonly workerPorts: readonly number[];
     }
-  | { readonly kind: "launch-client"; readonly name: string; readonly controllerPort: number }
-  | { readonly kind: "start-sending"; readonly name: string }
+  | {
+      readonly kind: "launch-client";
+      readonly name: string;
+      readonly index: number;
+      readonly controllerPort: number;
+    }
+  | {
+      readonly kind: "tell-models";
+      readonly name: string;
+      readonly models: readonly StatedModel[];
+    }
+  /** All at one instant. */
+  | { readonly kind: "start-sending"; readonly names: readonly string[] }
+  | {
+      readonly kind: "finish-sending";
+      readonly names: readonly string[];
+      readonly stopped: StoredStop;
+    }
+  | { readonly kind: "show-progress"; readonly counters: LiveCounters }
   | { readonly kind: "end-input"; readonly name: string }
   | { readonly kind: "terminate"; readonly name: string }
   | { readonly kind: "kill"; readonly name: string }

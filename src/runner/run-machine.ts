@@ -3,9 +3,12 @@
  * ends. It knows no process, file or clock: the driver performs its effects and feeds it what happened.
  */
 
+import { ClosingOrder } from "#runner/closing-order.ts";
 import { type Fault, worstFault } from "#runner/faults.ts";
+import { type GeneratorFacts, GeneratorGroup, type StartedLine } from "#runner/generator-group.ts";
+import { LiveCounterSum } from "#runner/live-counters.ts";
 import type { RunCast, RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
-import type { RunState, StoredRun } from "#telemetry/results.ts";
+import type { RunState } from "#telemetry/results.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 
 /** From the command to start until the client says when it sends. */
@@ -27,9 +30,6 @@ interface Deadline {
 
 type Ending = "done" | "failed" | "interrupted";
 
-/** Which processes the closing of a run waits for; null when none is being closed. */
-type Closing = "client" | "controller" | "workers" | "all" | null;
-
 /** Driven by `step`; instants are the driver's, in ms, and must never decrease. */
 export class RunMachine {
   readonly #cast: RunCast;
@@ -41,18 +41,20 @@ export class RunMachine {
   readonly #rowsWritten = new Map<string, number>();
   #state: RunState = "planned";
   #ending: Ending = "done";
-  #closing: Closing = null;
+  /** Null until the run is being closed. */
+  #closing: ClosingOrder | null = null;
   #deadline: Deadline | null = null;
+  readonly #generators: GeneratorGroup;
+  readonly #counters: LiveCounterSum;
   #controllerReady = false;
-  #window: StoredRun["window"] = null;
-  #models: StoredRun["models"] = [];
-  #expectedRequests: number | null = null;
   #effects: RunEffect[] = [];
   #nowMs = 0;
 
   constructor(cast: RunCast, limits: RunLimits) {
     this.#cast = cast;
     this.#limits = limits;
+    this.#generators = new GeneratorGroup(cast.clients);
+    this.#counters = new LiveCounterSum(cast.clients.length);
   }
 
   get state(): RunState {
@@ -65,12 +67,8 @@ export class RunMachine {
   }
 
   /** What the roles said about the run, for `run.json`. */
-  get facts(): Pick<StoredRun, "window" | "models" | "expected_requests"> {
-    return {
-      window: this.#window,
-      models: this.#models,
-      expected_requests: this.#expectedRequests,
-    };
+  get facts(): GeneratorFacts {
+    return this.#generators.facts;
   }
 
   /** Rows per log file name, as their writers said when they closed them. */
@@ -134,18 +132,16 @@ export class RunMachine {
   #begin(): void {
     this.#enter("launching");
     this.#await(this.#limits.launchMs, () => {
-      const waiting = this.#cast.workers.filter((name) => !this.#workerPorts.has(name));
-      const first = waiting.length > 0 ? waiting.join(", ") : this.#unreadyRole();
-      return `${first} not ready within ${this.#limits.launchMs / 1000} s of the launch (limits.launch)`;
+      const { workers, controller } = this.#cast;
+      const behind = this.#controllerReady ? this.#generators.unready() : [controller];
+      const waiting = workers.filter((name) => !this.#workerPorts.has(name));
+      const first = waiting.length > 0 ? waiting : behind;
+      return `${first.join(", ")} not ready within ${this.#limits.launchMs / 1000} s of the launch (limits.launch)`;
     });
     for (const [index, name] of this.#cast.workers.entries()) {
       this.#alive.add(name);
       this.#effects.push({ kind: "launch-worker", name, index });
     }
-  }
-
-  #unreadyRole(): string {
-    return this.#controllerReady ? this.#cast.client : this.#cast.controller;
   }
 
   #onStatus(name: string, status: StatusLine): void {
@@ -157,7 +153,7 @@ export class RunMachine {
       case "draining":
       case "drained":
         // Once something went wrong, the client's progress no longer decides how the run goes on.
-        if (this.#faults.length === 0) this.#onClientProgress(status);
+        if (this.#faults.length === 0) this.#onClientProgress(name, status);
         return;
       case "log":
         this.#onLog(name, status);
@@ -169,6 +165,8 @@ export class RunMachine {
         this.#fault({ kind: "error", name, message: `${name}: ${status.message}` });
         return;
       case "progress":
+        this.#onCounters(name, status);
+        return;
       case "loop":
         return;
     }
@@ -178,7 +176,7 @@ export class RunMachine {
     if (this.#state !== "launching" || this.#faults.length > 0) return;
     if (this.#cast.workers.includes(name)) this.#onWorkerReady(name, ready.port);
     else if (name === this.#cast.controller) this.#onControllerReady(ready.port);
-    else this.#onClientReady(ready);
+    else this.#onClientReady(name, ready);
   }
 
   #onWorkerReady(name: string, port: number | null): void {
@@ -194,50 +192,80 @@ export class RunMachine {
   }
 
   #onControllerReady(port: number | null): void {
-    const { client, controller } = this.#cast;
+    const { clients, controller } = this.#cast;
     if (port === null) {
       const message = `${controller} is ready but names no port`;
       this.#fault({ kind: "error", name: controller, message });
       return;
     }
     this.#controllerReady = true;
-    this.#alive.add(client);
-    this.#effects.push({ kind: "launch-client", name: client, controllerPort: port });
+    for (const [index, name] of clients.entries()) {
+      this.#alive.add(name);
+      this.#effects.push({ kind: "launch-client", name, index, controllerPort: port });
+    }
   }
 
-  #onClientReady(ready: Extract<StatusLine, { readonly event: "ready" }>): void {
-    this.#models = (ready.models ?? []).map(({ model, model_id }) => ({ model, model_id }));
-    this.#expectedRequests = ready.expected_requests ?? null;
+  #onClientReady(name: string, ready: Extract<StatusLine, { readonly event: "ready" }>): void {
+    const { clients } = this.#cast;
+    this.#generators.onReady(name, ready);
+    if (this.#generators.isLoader(name)) {
+      const { models } = this.#generators;
+      for (const other of clients.slice(1)) {
+        this.#effects.push({ kind: "tell-models", name: other, models });
+      }
+    }
+    if (!this.#generators.areReady) return;
     this.#enter("ready");
     this.#enter("measuring");
-    this.#effects.push({ kind: "start-sending", name: this.#cast.client });
-    const message = `${this.#cast.client} did not start sending within ${START_LIMIT_MS / 1000} s`;
-    this.#await(START_LIMIT_MS, () => message);
+    this.#effects.push({ kind: "start-sending", names: clients });
+    this.#await(START_LIMIT_MS, () => {
+      const late = this.#generators.unstarted().join(", ");
+      return `${late} did not start sending within ${START_LIMIT_MS / 1000} s`;
+    });
   }
 
   #onClientProgress(
+    name: string,
     status: Extract<StatusLine, { readonly event: "started" | "draining" | "drained" }>,
   ): void {
-    if (status.event === "started" && this.#state === "measuring") this.#onStarted(status);
-    if (status.event === "draining" && this.#state === "measuring") this.#onDraining();
-    if (status.event !== "drained") return;
-    if (this.#state === "measuring") this.#onDraining();
-    if (this.#state === "draining") this.#close("done");
+    const group = this.#generators;
+    if (status.event === "started") this.#onStarted(name, status);
+    if (status.event === "draining") group.onDraining(name);
+    if (status.event === "drained") group.onDrained(name, status);
+    if (this.#state === "measuring" && group.areDraining) this.#onDraining();
+    if (this.#state === "draining" && group.areDrained) this.#close("done");
   }
 
-  #onStarted(status: Extract<StatusLine, { readonly event: "started" }>): void {
-    const { event: _event, ...window } = status;
-    this.#window = window;
+  #onStarted(name: string, status: StartedLine): void {
+    const flaw = this.#generators.onStarted(name, status);
+    if (flaw !== null) this.#fault({ kind: "error", name, message: flaw });
+    if (flaw !== null || !this.#generators.haveStarted) return;
     const limitMs = this.#limits.sendMs + SEND_MARGIN_MS;
-    const message = `${this.#cast.client} had not sent everything ${limitMs / 1000} s after it started`;
-    this.#await(limitMs, () => message);
+    this.#await(limitMs, () => {
+      const late = this.#generators.sending().join(", ");
+      return `${late} had not sent everything ${limitMs / 1000} s after it started`;
+    });
   }
 
   #onDraining(): void {
-    this.#enter("draining");
+    this.#enter("draining", this.#generators.stopped?.evidence ?? "");
     const limitMs = this.#limits.drainMs + DRAIN_MARGIN_MS;
-    const message = `${this.#cast.client} still waited for responses ${limitMs / 1000} s after the last send (limits.drain is ${this.#limits.drainMs / 1000} s)`;
-    this.#await(limitMs, () => message);
+    this.#await(limitMs, () => {
+      const late = this.#generators.undrained().join(", ");
+      return `${late} still waited for responses ${limitMs / 1000} s after the last send (limits.drain is ${this.#limits.drainMs / 1000} s)`;
+    });
+  }
+
+  #onCounters(name: string, line: Extract<StatusLine, { readonly event: "progress" }>): void {
+    const counters = this.#counters.add(name, line);
+    if (counters === null) return;
+    this.#effects.push({ kind: "show-progress", counters });
+    const { window, stopped } = this.#generators;
+    const isOpen = this.#state === "measuring" && stopped === null && this.#faults.length === 0;
+    const stop = isOpen && window !== null ? this.#limits.stopWatch?.judge(counters, window) : null;
+    if (stop === null || stop === undefined) return;
+    this.#generators.onStopped(stop);
+    this.#effects.push({ kind: "finish-sending", names: this.#cast.clients, stopped: stop });
   }
 
   #onLog(name: string, status: Extract<StatusLine, { readonly event: "log" }>): void {
@@ -306,48 +334,34 @@ export class RunMachine {
   #close(ending: Ending): void {
     this.#ending = ending;
     this.#enter("collecting");
-    this.#closing = ending === "done" ? "client" : "all";
-    if (ending === "done") this.#effects.push({ kind: "end-input", name: this.#cast.client });
-    else this.#terminateAll();
-    this.#awaitClosing();
+    this.#closing = new ClosingOrder(this.#cast, ending === "done");
+    for (const name of this.#cast.clients) {
+      if (this.#alive.has(name)) this.#effects.push({ kind: "end-input", name });
+    }
+    if (ending !== "done") {
+      for (const name of this.#alive) this.#effects.push({ kind: "terminate", name });
+    }
+    this.#await(CLOSE_LIMIT_MS, () => "");
     this.#continueClosing();
   }
 
-  #terminateAll(): void {
-    if (this.#alive.has(this.#cast.client)) {
-      this.#effects.push({ kind: "end-input", name: this.#cast.client });
-    }
-    for (const name of this.#alive) this.#effects.push({ kind: "terminate", name });
-  }
-
-  #awaitClosing(): void {
-    this.#await(CLOSE_LIMIT_MS, () => "");
-  }
-
-  #awaited(): readonly string[] {
-    const { client, controller, workers } = this.#cast;
-    const names = { client: [client], controller: [controller], workers, all: [...this.#alive] };
-    return this.#closing === null
-      ? []
-      : names[this.#closing].filter((name) => this.#alive.has(name));
-  }
-
   #continueClosing(): void {
-    while (this.#closing !== null && this.#state === "collecting" && this.#awaited().length === 0) {
-      if (this.#closing === "workers" || this.#closing === "all") {
+    const order = this.#closing;
+    if (order === null || this.#state !== "collecting") return;
+    while (order.awaited(this.#alive).length === 0) {
+      if (!order.advance()) {
         this.#deadline = null;
-        this.#closing = "all";
         this.#effects.push({ kind: "collect" });
         return;
       }
-      this.#closing = this.#closing === "client" ? "controller" : "workers";
-      for (const name of this.#awaited()) this.#effects.push({ kind: "terminate", name });
-      this.#awaitClosing();
+      for (const name of order.awaited(this.#alive))
+        this.#effects.push({ kind: "terminate", name });
+      this.#await(CLOSE_LIMIT_MS, () => "");
     }
   }
 
   #onCloseLimit(): void {
-    const late = this.#awaited();
+    const late = this.#closing?.awaited(this.#alive) ?? [];
     const message = `${late.join(", ")} did not end within ${CLOSE_LIMIT_MS / 1000} s of being asked to, so the logs may be incomplete`;
     this.#problems.push(message);
     if (this.#ending === "done") this.#ending = "failed";

@@ -11,6 +11,7 @@ import {
   castOf,
   clientCommand,
   controllerCommand,
+  logFilesOf,
   outputPath,
   type RoleProgram,
   type RunFolders,
@@ -18,6 +19,7 @@ import {
 } from "#runner/role-commands.ts";
 import type { RunEffect, RunEvent } from "#runner/run-events.ts";
 import { RunMachine } from "#runner/run-machine.ts";
+import { StopWatch } from "#runner/stop-rules.ts";
 import { toMs } from "#stdx/nanos.ts";
 import {
   FILES,
@@ -31,7 +33,8 @@ import { type ControlLine, parseStatusLine, type StatusLine } from "#telemetry/s
 /** Between SIGTERM and SIGKILL for whatever still runs when a run is torn down. */
 const TEAR_DOWN_GRACE_MS = 1000;
 
-const START: ControlLine = { command: "start" };
+/** From the command to start until several generators send their first request. */
+const START_LEAD_NS = 500_000_000n;
 
 export interface RunOnceOptions {
   readonly run: PlannedRun;
@@ -82,6 +85,7 @@ class RunDriver {
       launchMs: toMs(run.launchLimitNs),
       sendMs: toMs(warmUpNs) + toMs(durationNs) + toMs(coolDownNs),
       drainMs: toMs(run.drainLimitNs),
+      stopWatch: run.stop === undefined ? null : new StopWatch(run.stop),
     });
   }
 
@@ -141,12 +145,28 @@ class RunDriver {
       case "launch-client": {
         const controller = `${this.#address}:${effect.controllerPort}`;
         const { run, folders } = this.#options;
-        void this.#launch(effect.name, clientCommand(run, { controller, folders }));
+        const place = { controller, folders, index: effect.index };
+        void this.#launch(effect.name, clientCommand(run, place));
         return;
       }
-      case "start-sending":
-        this.#with(effect.name, (process) => process.write(`${JSON.stringify(START)}\n`));
+      case "tell-models":
+        this.#tell([effect.name], { command: "models", models: effect.models });
         return;
+      case "start-sending":
+        this.#tell(effect.names, this.#startFor(effect.names));
+        return;
+      case "finish-sending": {
+        const { stopped, names } = effect;
+        const reason = `${stopped.rule}: ${stopped.evidence}`;
+        this.#tell(names, { command: "finish", at_ns: stopped.at_ns, reason });
+        this.#options.observe({ kind: "stopping", run: this.#options.run, stopped });
+        return;
+      }
+      case "show-progress": {
+        const { counters } = effect;
+        this.#options.observe({ kind: "progress", run: this.#options.run, counters });
+        return;
+      }
       case "end-input":
         this.#with(effect.name, (process) => process.endInput());
         return;
@@ -230,6 +250,17 @@ class RunDriver {
     this.#feed({ kind: "launch-failed", name, description });
   }
 
+  #tell(names: readonly string[], line: ControlLine): void {
+    const text = `${JSON.stringify(line)}\n`;
+    for (const name of names) this.#with(name, (process) => process.write(text));
+  }
+
+  /** Several generators need an instant that all of them learn of in time; one alone begins when it is told to. */
+  #startFor(names: readonly string[]): ControlLine {
+    if (names.length === 1) return { command: "start" };
+    return { command: "start", at_ns: String(this.#options.now() + START_LEAD_NS) };
+  }
+
   /** A process that is still being started is dealt with once it runs. */
   #with(name: string, act: (process: RunningProcess) => void): void {
     void this.#launches.get(name)?.then((process) => {
@@ -273,9 +304,6 @@ class RunDriver {
     }
     if (status === null) return;
     if (status.event === "loop") this.#health.loop({ process: name, line: status });
-    if (status.event === "progress") {
-      this.#options.observe({ kind: "progress", run: this.#options.run, counters: status });
-    }
     this.#feed({ kind: "status", name, status });
   }
 
@@ -285,7 +313,7 @@ class RunDriver {
       this.#collected = await collectFiles({
         folder: folders.run,
         rowsWritten: new Map([...this.#machine.rowsWritten, ...this.#health.close()]),
-        expectWhole: this.#machine.problems.length === 0,
+        expectedLogs: this.#machine.problems.length === 0 ? logFilesOf(this.#options.run) : [],
         signal: force,
       });
       this.#feed({ kind: "collected", problems: this.#collected.problems });

@@ -128,6 +128,14 @@ export interface StoredRun {
     readonly measure_end_ns: string;
     readonly send_end_ns: string;
   } | null;
+  /** Why sending ended before its time, which cut the window; null when it did not, absent in early folders. */
+  readonly stopped?: {
+    readonly at_ns: string;
+    /** The experiment's rule: "errorBudget". */
+    readonly rule: string;
+    /** What it saw, in words. */
+    readonly evidence: string;
+  } | null;
   /** Requests the arrival process announced for the measurement window; null for closed loops. */
   readonly expected_requests: number | null;
   readonly processes: readonly StoredProcess[];

@@ -1,14 +1,13 @@
 /** What a person sees of a running experiment, on a terminal and in a pipe. */
 import { expect, test } from "bun:test";
 import { ProgressView, showCounters, showSpan } from "#cli/progress.ts";
-import type { ProgressCounters } from "#runner/observer.ts";
+import type { LiveCounters } from "#runner/live-counters.ts";
 import type { StoredRun } from "#telemetry/results.ts";
 import { plannedRun } from "../support/planned-runs.ts";
 
 const RUNS = [plannedRun(0), plannedRun(1)] as const;
 
-const COUNTERS: ProgressCounters = {
-  event: "progress",
+const COUNTERS: LiveCounters = {
   at_ns: "0",
   scheduled: 1000,
   sent: 1000,
@@ -21,6 +20,7 @@ const COUNTERS: ProgressCounters = {
   rate_per_s: 999.6,
   goodput_per_s: 42.04,
   p99_ms: 12.34,
+  generators: 1,
 };
 
 const stored = (state: "done" | "failed", problems: readonly string[]): StoredRun => ({

@@ -23,7 +23,7 @@ test("a controller gets its workers, and durations with their units", () => {
 
 test("a client reads its run from the stored plan", () => {
   const folders = { run: "/r", telemetry: "/r/telemetry", logs: "/r/logs", plan: "/plan.json" };
-  expect(clientCommand(run, { controller: "127.0.0.1:9", folders }).join(" ")).toBe(
+  expect(clientCommand(run, { controller: "127.0.0.1:9", folders, index: 0 }).join(" ")).toBe(
     "client 127.0.0.1:9 --plan /plan.json --run 00-rep=1 --log-dir /r/telemetry --control",
   );
 });
@@ -33,6 +33,6 @@ test("the cast has one worker process per worker", () => {
   expect(castOf({ ...run, system })).toEqual({
     workers: ["worker0", "worker1"],
     controller: "controller",
-    client: "client0",
+    clients: ["client0"],
   });
 });

@@ -4,8 +4,8 @@ import type { RunEffect, RunEvent } from "#runner/run-events.ts";
 import { RunMachine } from "#runner/run-machine.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 
-const CAST = { workers: ["worker0", "worker1"], controller: "controller", client: "client0" };
-const LIMITS = { launchMs: 30_000, sendMs: 60_000, drainMs: 10_000 };
+const CAST = { workers: ["worker0", "worker1"], controller: "controller", clients: ["client0"] };
+const LIMITS = { launchMs: 30_000, sendMs: 60_000, drainMs: 10_000, stopWatch: null };
 
 const ready = (role: "worker" | "controller" | "client", port: number | null): StatusLine => ({
   event: "ready",
@@ -39,6 +39,7 @@ const show = (effect: RunEffect): string => {
   if (effect.kind === "launch-controller")
     return `launch controller at ${effect.workerPorts.join()}`;
   if (effect.kind === "launch-client") return `launch client at ${effect.controllerPort}`;
+  if ("names" in effect) return `${effect.kind} ${effect.names.join()}`;
   return "name" in effect ? `${effect.kind} ${effect.name}` : effect.kind;
 };
 
