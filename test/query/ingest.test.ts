@@ -230,6 +230,62 @@ describe("reconciliation with the runner's notes", () => {
   });
 });
 
+describe("logs of several load generators", () => {
+  /** Deals the rows of the client log to two files, as two generators write them. */
+  const split = (): string => {
+    const folder = freshFolder();
+    const logs = fixtureLogs(ns(100_000_000));
+    for (const [name, text] of Object.entries(logs)) writeFileSync(join(folder, name), text);
+    const [header = "", ...rows] = (logs[CLIENT_LOG.file] ?? "").trimEnd().split("\n");
+    const file = (own: readonly string[]): string => `${[header, ...own].join("\n")}\n`;
+    const isFirst = (_: string, index: number): boolean => index % 3 === 0;
+    writeFileSync(join(folder, "client_log.tsv"), file(rows.filter(isFirst)));
+    const others = rows.filter((row, index) => !isFirst(row, index));
+    writeFileSync(join(folder, "client_log.12.tsv"), file(others.slice(1)));
+    writeFileSync(join(folder, "client_log.2.tsv"), file(others.slice(0, 1)));
+    return folder;
+  };
+
+  test("are one view, each file accounted for by itself", async () => {
+    const whole = freshFolder();
+    for (const [name, text] of Object.entries(fixtureLogs(ns(100_000_000))))
+      writeFileSync(join(whole, name), text);
+    const [one] = (await analyseFolder(whole)).runs;
+    const [several] = (await analyseFolder(split())).runs;
+    const client = several?.files.filter((file) => file.log === "client") ?? [];
+    expect(client.map(({ path }) => path)).toEqual([
+      "client_log.tsv",
+      "client_log.2.tsv",
+      "client_log.12.tsv",
+    ]);
+    expect(client.flatMap(({ mismatches }) => mismatches)).toEqual([]);
+    const rowsOf = (files: readonly FileIntegrity[]): number =>
+      files.reduce((sum, { rows }) => sum + rows, 0);
+    expect(rowsOf(client)).toBe(rowsOf(one?.files.filter((file) => file.log === "client") ?? []));
+    expect(several?.metrics).toEqual(one?.metrics ?? {});
+    expect(several?.outcomes).toEqual(one?.outcomes ?? []);
+    expect(several?.latencyTail).toEqual(one?.latencyTail ?? []);
+    expect(several?.whole).toEqual(one?.whole ?? null);
+  });
+
+  test("a row that is lost in one of them is missed there", async () => {
+    const folder = split();
+    const path = join(folder, "client_log.12.tsv");
+    writeFileSync(path, readFileSync(path, "utf8").trimEnd());
+    const [run] = (await analyseFolder(folder)).runs;
+    const torn = run?.files.filter(({ tornBytes }) => tornBytes > 0);
+    expect(torn?.map((file) => file.path)).toEqual(["client_log.12.tsv"]);
+  });
+
+  test("other files beside them are none of them", async () => {
+    const folder = split();
+    for (const name of ["client_log.01.tsv", "client_log.1.tsv.bak", "client_log.x.tsv"])
+      writeFileSync(join(folder, name), "x");
+    const [run] = (await analyseFolder(folder)).runs;
+    expect(run?.files.filter((file) => file.log === "client")).toHaveLength(3);
+  });
+});
+
 describe("derived data", () => {
   const parquetOf = (data: string): string => join(data, "poisson-infer5-1gpu", "requests.parquet");
 
