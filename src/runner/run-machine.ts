@@ -6,6 +6,7 @@
 import { ClosingOrder } from "#runner/closing-order.ts";
 import { type Fault, worstFault } from "#runner/faults.ts";
 import { type GeneratorFacts, GeneratorGroup, type StartedLine } from "#runner/generator-group.ts";
+import { notDrained, notEnded, notReady, notSent, notStarted } from "#runner/late-messages.ts";
 import { LiveCounterSum } from "#runner/live-counters.ts";
 import type { RunCast, RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
 import type { RunState } from "#telemetry/results.ts";
@@ -135,8 +136,7 @@ export class RunMachine {
       const { workers, controller } = this.#cast;
       const behind = this.#controllerReady ? this.#generators.unready() : [controller];
       const waiting = workers.filter((name) => !this.#workerPorts.has(name));
-      const first = waiting.length > 0 ? waiting : behind;
-      return `${first.join(", ")} not ready within ${this.#limits.launchMs / 1000} s of the launch (limits.launch)`;
+      return notReady(waiting.length > 0 ? waiting : behind, this.#limits.launchMs);
     });
     for (const [index, name] of this.#cast.workers.entries()) {
       this.#alive.add(name);
@@ -220,10 +220,7 @@ export class RunMachine {
     this.#enter("ready");
     this.#enter("measuring");
     this.#effects.push({ kind: "start-sending", names: clients });
-    this.#await(START_LIMIT_MS, () => {
-      const late = this.#generators.unstarted().join(", ");
-      return `${late} did not start sending within ${START_LIMIT_MS / 1000} s`;
-    });
+    this.#await(START_LIMIT_MS, () => notStarted(this.#generators.unstarted(), START_LIMIT_MS));
   }
 
   #onClientProgress(
@@ -243,19 +240,14 @@ export class RunMachine {
     if (flaw !== null) this.#fault({ kind: "error", name, message: flaw });
     if (flaw !== null || !this.#generators.haveStarted) return;
     const limitMs = this.#limits.sendMs + SEND_MARGIN_MS;
-    this.#await(limitMs, () => {
-      const late = this.#generators.sending().join(", ");
-      return `${late} had not sent everything ${limitMs / 1000} s after it started`;
-    });
+    this.#await(limitMs, () => notSent(this.#generators.sending(), limitMs));
   }
 
   #onDraining(): void {
     this.#enter("draining", this.#generators.stopped?.evidence ?? "");
-    const limitMs = this.#limits.drainMs + DRAIN_MARGIN_MS;
-    this.#await(limitMs, () => {
-      const late = this.#generators.undrained().join(", ");
-      return `${late} still waited for responses ${limitMs / 1000} s after the last send (limits.drain is ${this.#limits.drainMs / 1000} s)`;
-    });
+    const { drainMs } = this.#limits;
+    const limitMs = drainMs + DRAIN_MARGIN_MS;
+    this.#await(limitMs, () => notDrained(this.#generators.undrained(), limitMs, drainMs));
   }
 
   #onCounters(name: string, line: Extract<StatusLine, { readonly event: "progress" }>): void {
@@ -364,8 +356,7 @@ export class RunMachine {
 
   #onCloseLimit(): void {
     const late = this.#closing?.awaited(this.#alive) ?? [];
-    const message = `${late.join(", ")} did not end within ${CLOSE_LIMIT_MS / 1000} s of being asked to, so the logs may be incomplete`;
-    this.#problems.push(message);
+    this.#problems.push(notEnded(late, CLOSE_LIMIT_MS));
     if (this.#ending === "done") this.#ending = "failed";
     for (const name of late) {
       this.#alive.delete(name);

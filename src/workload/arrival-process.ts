@@ -50,8 +50,15 @@ interface LoadOptions {
   readonly share: Share | undefined;
 }
 
-const shared = (whole: ArrivalProcess, share: Share | undefined): ArrivalProcess =>
-  share === undefined ? whole : new SharedArrivals(whole, share);
+/** What one of several generators sends. Closed loops and mixes deal themselves out; every other sequence is dealt out here. */
+const shareOf = (
+  process: ArrivalProcess,
+  arrivals: Workload["arrivals"],
+  share: Share | undefined,
+): ArrivalProcess =>
+  share === undefined || arrivals === "closed-loop" || arrivals === "mix"
+    ? process
+    : new SharedArrivals(process, share);
 
 const createLoad = (load: Load, { share, ...options }: LoadOptions): ArrivalProcess => {
   switch (load.arrivals) {
@@ -59,9 +66,9 @@ const createLoad = (load: Load, { share, ...options }: LoadOptions): ArrivalProc
     case "poisson":
     case "gamma":
     case "weibull":
-      return shared(new RenewalArrivals({ load, ...options }), share);
+      return new RenewalArrivals({ load, ...options });
     case "markov-modulated":
-      return shared(new MarkovModulatedArrivals({ load, ...options }), share);
+      return new MarkovModulatedArrivals({ load, ...options });
     case "closed-loop": {
       const { concurrency, thinkTimeNs: thinkTime } = load;
       const own = share === undefined ? {} : { share };
@@ -100,11 +107,11 @@ const createPart = (
 ): MixedPart => {
   const instances = instancesOf(models, names);
   const options = { seed: partSeed(seed, name), instances: instances.length, end, share };
-  return { name, process: createLoad(load, options), instances, users: usersOf(load) };
+  const process = shareOf(createLoad(load, options), load.arrivals, share);
+  return { name, process, instances, users: usersOf(load) };
 };
 
-/** The process from the start of the warm-up to the end of the cool-down; problems when its trace cannot serve it. */
-export const createArrivalProcess = (
+const createProcess = (
   options: ArrivalProcessOptions,
 ): Result<ArrivalProcess, readonly Problem[]> => {
   const { workload, seed, models, share } = options;
@@ -123,7 +130,7 @@ export const createArrivalProcess = (
     const problems = replayProblems(workload, trace);
     return problems.length > 0
       ? err(problems)
-      : ok(shared(new RequestReplay({ workload, trace, seed, instances }), share));
+      : ok(new RequestReplay({ workload, trace, seed, instances }));
   }
   if (workload.arrivals === "recorded") {
     const { requestTrace: trace } = options;
@@ -139,7 +146,15 @@ export const createArrivalProcess = (
   if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
   const problems = traceProblems(workload, parsed.value);
   if (problems.length > 0) return err(problems);
-  return ok(shared(new TraceReplay({ workload, trace: parsed.value, seed, instances }), share));
+  return ok(new TraceReplay({ workload, trace: parsed.value, seed, instances }));
+};
+
+/** The process from the start of the warm-up to the end of the cool-down; problems when its trace cannot serve it. */
+export const createArrivalProcess = (
+  options: ArrivalProcessOptions,
+): Result<ArrivalProcess, readonly Problem[]> => {
+  const made = createProcess(options);
+  return made.ok ? ok(shareOf(made.value, options.workload.arrivals, options.share)) : made;
 };
 
 const unusableTrace = (path: string, found: TraceProblems): Problem => ({

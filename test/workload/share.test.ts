@@ -5,6 +5,7 @@ import { addNs, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import { type ArrivalProcessOptions, createArrivalProcess } from "#workload/arrival-process.ts";
+import { RECORDED_LAYOUT } from "#workload/recorded-replay.ts";
 import { type RequestTraceWorkload, scanTrace } from "#workload/request-trace.ts";
 import { piecesOf, SHAPES, takeAll, traceOf } from "./workloads.ts";
 
@@ -46,6 +47,16 @@ const traceText = (() => {
 
 const requestTrace = (() => {
   const scanned = scanTrace(REQUEST_TRACE, piecesOf(traceText, 1000));
+  if (!scanned.ok) throw new Error(JSON.stringify(scanned.error));
+  return scanned.value;
+})();
+
+const recordedTrace = (() => {
+  const rng = Rng.of(6, "test");
+  const lines = ["at_ns,instance,user,class"];
+  for (let at = 0; at < 6e9; at += rng.exponential(2e7))
+    lines.push(`${Math.floor(at)},${rng.below(5)},${rng.below(9)},c`);
+  const scanned = scanTrace(RECORDED_LAYOUT, piecesOf(`${lines.join("\n")}\n`, 1000));
   if (!scanned.ok) throw new Error(JSON.stringify(scanned.error));
   return scanned.value;
 })();
@@ -92,13 +103,15 @@ const OPEN_LOOPS: readonly (readonly [string, Workload])[] = [
   ["azure-functions-2019, even", { ...TIMES, ...AZURE, placement: "even" }],
   ["azure-functions-2019, poisson", { ...TIMES, ...AZURE, placement: "poisson" }],
   ["trace", REQUEST_TRACE],
+  ["recorded", { ...TIMES, arrivals: "recorded", trace: "r.csv" }],
   ["mix", { ...TIMES, arrivals: "mix", parts: PARTS }],
 ];
 
 type Of = ArrivalProcessOptions["share"];
 
 const processOf = (workload: Workload, seed: number, share?: Of): ArrivalProcess => {
-  const given = { workload, seed, models: MODELS, trace: azureTrace, requestTrace };
+  const requests = workload.arrivals === "recorded" ? recordedTrace : requestTrace;
+  const given = { workload, seed, models: MODELS, trace: azureTrace, requestTrace: requests };
   const made = createArrivalProcess(share === undefined ? given : { ...given, share });
   if (!made.ok) throw new Error(JSON.stringify(made.error));
   return made.value;
@@ -150,8 +163,9 @@ describe.each(OPEN_LOOPS)("%s", (_name, workload) => {
 
 test("an exact share is expected to the request, even after requests were taken", () => {
   const [from, to] = [ns(SECOND), ns(5 * SECOND)];
-  for (const [, workload] of OPEN_LOOPS.filter(([name]) => /^(constant|trace|mix)/.test(name))) {
-    if (workload.arrivals === "mix") continue;
+  for (const [, workload] of OPEN_LOOPS.filter(([name]) =>
+    /^(?:constant|trace|recorded)/.test(name),
+  )) {
     for (const share of shares(3)) {
       const process = processOf(workload, 1, share);
       const own = takeAll(process).filter(({ at }) => at >= from && at < to).length;
