@@ -161,8 +161,6 @@ export class RunMachine {
       case "log-closed":
         this.#rowsWritten.set(status.log, status.rows);
         return;
-      case "loop":
-        return;
       case "error":
         this.#fault({ kind: "error", name, message: `${name}: ${status.message}` });
         return;
