@@ -6,6 +6,7 @@ import { readDialect } from "#query/dialect.ts";
 import { type IngestedRun, ingest } from "#query/ingest.ts";
 import { METRICS } from "#query/metric-definitions.ts";
 import { readEvidence } from "#query/read-evidence.ts";
+import { readHealth } from "#query/read-health.ts";
 import { readRunRows } from "#query/read-rows.ts";
 import type { ResultsSource, RunSource } from "#query/results-folder.ts";
 import { createViews, type ViewedRun } from "#query/views.ts";
@@ -119,6 +120,9 @@ const wholeOf = (whole: WholeRunCounts | null, view: ViewedRun): WholeRunCounts 
     ? whole
     : { ...whole, controllerRequests: null };
 
+const hasHealth = ({ parquet }: ViewedRun): boolean =>
+  (["hosts", "processes", "loops"] as const).some((log) => parquet[log] !== undefined);
+
 /** Computes every metric of every run. */
 export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
   const { source } = options;
@@ -126,6 +130,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
   try {
     const rowsOf = await readRunRows(db);
     const evidenceOf = await readEvidence(db);
+    const healthOf = await readHealth(db);
     const runs = ingested.map((run, position) => {
       const view = viewed[position] as ViewedRun;
       const rows = rowsOf(view.index);
@@ -141,7 +146,7 @@ export const analyse = async (options: AnalyseOptions): Promise<Analysis> => {
         ...rows,
         whole: wholeOf(rows.whole, view),
         evidence: evidenceOf(view.index),
-        health: null,
+        health: hasHealth(view) ? healthOf(view.index) : null,
       };
     });
     return {

@@ -14,7 +14,14 @@ export interface MetricValue {
   readonly samples: number;
 }
 
-export type LogName = "requests" | "actions" | "client" | "batches";
+export type LogName =
+  | "requests"
+  | "actions"
+  | "client"
+  | "batches"
+  | "hosts"
+  | "processes"
+  | "loops";
 
 export type Dialect = "documented" | "original";
 
@@ -169,7 +176,7 @@ export interface LoopHealth {
   readonly stalls: number;
   readonly gcCount: number;
   readonly gcPauseMaxNs: number | null;
-  /** The largest difference of clocks to a peer, by magnitude, and the round trip to that peer. */
+  /** The largest difference of clocks to a peer, by magnitude, at the window's end; and the round trip to that peer. */
   readonly clockDeltaNs: number | null;
   readonly roundTripNs: number | null;
 }

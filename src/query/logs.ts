@@ -3,6 +3,9 @@ import type { LogName } from "#query/analysis.ts";
 import { ACTION_LOG } from "#telemetry/action-log.ts";
 import { BATCH_LOG } from "#telemetry/batch-log.ts";
 import { CLIENT_LOG } from "#telemetry/client-log.ts";
+import { HOST_LOG } from "#telemetry/host-log.ts";
+import { LOOP_LOG } from "#telemetry/loop-log.ts";
+import { PROCESS_LOG } from "#telemetry/process-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine, type LogSchema } from "#telemetry/schema.ts";
 
@@ -44,6 +47,9 @@ export const LOGS: readonly LogDefinition[] = [
   define("actions", ACTION_LOG),
   define("batches", BATCH_LOG),
   define("client", CLIENT_LOG),
+  define("hosts", HOST_LOG),
+  define("processes", PROCESS_LOG),
+  define("loops", LOOP_LOG),
 ];
 
 /** The `columns` argument of `read_csv`; wrapping columns are read wide and brought back by `selectList`. */

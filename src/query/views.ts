@@ -1,6 +1,7 @@
 /** The normalised views: one form for both dialects, instants as absolute ns, one row ordinal per log. */
 import type { DialectReading, LogName, RunWindow } from "#query/analysis.ts";
 import { type Database, sqlText } from "#query/database.ts";
+import { LOGS } from "#query/logs.ts";
 
 /** What the views need to know of one run. */
 export interface ViewedRun {
@@ -66,7 +67,7 @@ const selectClient = (run: ViewedRun, parquet: string): string =>
     received_ns - response_sent_ns as receive_lateness_ns
     ${from(parquet)}`;
 
-const selectBatches = (run: ViewedRun, parquet: string): string =>
+const selectAsLogged = (run: ViewedRun, parquet: string): string =>
   `select ${run.index} as run, file_row_number + 1 as ordinal, * exclude (file_row_number)
     ${from(parquet)}`;
 
@@ -74,7 +75,15 @@ const SELECTS: Readonly<Record<LogName, (run: ViewedRun, parquet: string) => str
   requests: selectRequests,
   actions: selectActions,
   client: selectClient,
-  batches: selectBatches,
+  batches: selectAsLogged,
+  hosts: selectAsLogged,
+  processes: selectAsLogged,
+  loops: selectAsLogged,
+};
+
+const columnsAsLogged = (log: LogName): string => {
+  const columns = LOGS.find(({ name }) => name === log)?.columns ?? [];
+  return ["ordinal BIGINT", ...columns.map(({ name, type }) => `"${name}" ${type}`)].join(", ");
 };
 
 /** Empty views keep their columns, so that a metric over a log that no run has yields no rows and not an error. */
@@ -85,8 +94,10 @@ const EMPTY_COLUMNS: Readonly<Record<LogName, string>> = {
     "ordinal BIGINT, action_id BIGINT, action VARCHAR, status INTEGER, worker_id BIGINT, gpu_id BIGINT, model_id BIGINT, batch_size BIGINT, sent_ns BIGINT, received_ns BIGINT, processed_ns BIGINT, expected_duration_ns BIGINT, duration_ns BIGINT, expected_complete_after_ns BIGINT, complete_after_ns BIGINT, worker_received_after_ns BIGINT, worker_result_sent_after_ns BIGINT, copy_output_complete_after_ns BIGINT, good_requests BIGINT, requests_queued BIGINT, copies_loaded BIGINT",
   client:
     'ordinal BIGINT, client_id BIGINT, user_request_id BIGINT, model_id BIGINT, user_id BIGINT, "class" VARCHAR, scheduled_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, outcome VARCHAR, result INTEGER, slo_ns BIGINT, latency_ns BIGINT, service_time_ns BIGINT, send_lateness_ns BIGINT, response_sent_ns BIGINT, receive_lateness_ns BIGINT',
-  batches:
-    "ordinal BIGINT, request_id BIGINT, connection_id BIGINT, user_request_id BIGINT, action_id BIGINT, worker_id BIGINT, gpu_id BIGINT, arrival_ns BIGINT, departure_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, slo_ns BIGINT, met BOOLEAN",
+  batches: columnsAsLogged("batches"),
+  hosts: columnsAsLogged("hosts"),
+  processes: columnsAsLogged("processes"),
+  loops: columnsAsLogged("loops"),
 };
 
 const createLogView = async (
@@ -166,12 +177,10 @@ const WINDOW_VIEWS = [
     where sent_ns >= measure_start_ns and sent_ns < measure_end_ns`,
 ];
 
-/** Creates `runs`, `requests`, `actions`, `client`, `batches` and the views that the metrics are defined over. */
+/** Creates `runs`, a view per log, and the views that the metrics are defined over. */
 export const createViews = async (db: Database, runs: readonly ViewedRun[]): Promise<void> => {
   await createRuns(db, runs);
-  for (const log of ["requests", "actions", "client", "batches"] as const) {
-    await createLogView(db, log, runs);
-  }
+  for (const { name } of LOGS) await createLogView(db, name, runs);
   await db.run(LOAD_VIEW);
   for (const view of WINDOW_VIEWS) await db.run(view);
 };
