@@ -3,10 +3,11 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { FaultKind } from "./faults/kind.ts";
 import { missingNeeds, removeLeftovers } from "./faults/machine.ts";
-import { newestRecords, readRecords } from "./faults/records.ts";
+import { newestRecords, readRecords, type TrialRecord } from "./faults/records.ts";
 import { SET_A } from "./faults/set-a.ts";
 import { Suite } from "./faults/suite.ts";
 import { formatClean, formatFaults, isGoodEnough, isQuietEnough } from "./faults/table.ts";
+import { REVISION } from "./faults/trial.ts";
 import { ROOT } from "./step.ts";
 
 const USAGE = `usage: ./run faults [--kinds a,b] [--set A] [--trials 10] [--seed 1] [--resume] [--keep]
@@ -87,6 +88,15 @@ const recordsPath = (results: string, isResumed: boolean): string => {
   return newest ?? join(folder, `${now}.jsonl`);
 };
 
+/** What was found with other code says nothing of this one. */
+const knownRecords = (path: string): readonly TrialRecord[] => {
+  const records = readRecords(path);
+  const other = records.find(({ revision }) => revision !== REVISION);
+  if (other !== undefined)
+    throw new UsageError(`${path} was begun with revision ${other.revision}, this is ${REVISION}`);
+  return records;
+};
+
 const takeInterrupts = (): AbortSignal => {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -115,7 +125,7 @@ const main = async (): Promise<number> => {
     seed: whole(options.seed, "seed", 0),
     results,
     records,
-    known: options.resume ? readRecords(records) : [],
+    known: options.resume ? knownRecords(records) : [],
     keepAll: options.keep,
     interrupt,
     say: console.log,

@@ -40,7 +40,8 @@ export interface TrialOutcome extends TrialVerdict {
 
 /** Git is asked once for all trials. */
 const code = readCodeFacts(ROOT);
-export const REVISION = code.escapement.git_revision ?? "unknown";
+const { git_revision, git_dirty } = code.escapement;
+export const REVISION = `${git_revision ?? "unknown"}${git_dirty ? " with changes" : ""}`;
 
 const env: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(process.env).flatMap(([key, value]) =>
