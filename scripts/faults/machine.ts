@@ -196,31 +196,38 @@ export const throttle = async (
   if (throttled === 0) throw new Error(`${role} never used up its ${quotaUs} µs`);
 };
 
-/** Tampers with system calls of a process for so long, as strace's `inject` says; throws when none was met. */
-export const tamper = async (
-  scene: Scene,
-  role: string,
-  options: { readonly inject: string; readonly path: string; readonly lengthMs: number },
-): Promise<void> => {
-  const { inject, path, lengthMs } = options;
+export interface Tampering {
+  /** The processes. */
+  readonly roles: readonly string[];
+  /** As strace's `inject`: "write,writev:delay_enter=1000". */
+  readonly inject: string;
+  /** Only calls that have to do with these files. */
+  readonly paths: readonly string[];
+  readonly lengthMs: number;
+}
+
+/** Tampers with system calls for so long; throws when none was met. */
+export const tamper = async (scene: Scene, tampering: Tampering): Promise<void> => {
+  const { roles, inject, paths, lengthMs } = tampering;
   const output = join(scene.scratch, "strace.txt");
   const calls = inject.slice(0, inject.indexOf(":"));
-  const what = ["-e", `trace=${calls}`, "-e", `inject=${inject}`, "-P", path];
-  const strace = Bun.spawn(
-    ["strace", "-f", "-q", "-o", output, ...what, "-p", String(scene.pid(role))],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
+  const what = ["-e", `trace=${calls}`, "-e", `inject=${inject}`];
+  const where = paths.flatMap((path) => ["-P", path]);
+  const whom = roles.flatMap((role) => ["-p", String(scene.pid(role))]);
+  const strace = Bun.spawn(["strace", "-f", "-q", "-o", output, ...what, ...where, ...whom], {
+    stdio: ["ignore", "ignore", "ignore"],
+  });
   const end = async (): Promise<void> => {
-    // It lets go of the process, which then goes on undisturbed.
+    // It lets go of the processes, which then go on undisturbed.
     strace.kill("SIGINT");
     await strace.exited;
   };
   scene.own(end);
-  await attached(scene, role);
+  for (const role of roles) await attached(scene, role);
   await scene.wait(lengthMs);
   await end();
   const met = readFileSync(output, "utf8").match(/\((?:DELAYED|INJECTED)\)/g)?.length ?? 0;
-  if (met === 0) throw new Error(`no ${calls} of ${role} to ${path} was met`);
+  if (met === 0) throw new Error(`no ${calls} of ${roles.join(" or ")} was met`);
 };
 
 const attached = async (scene: Scene, role: string): Promise<void> => {

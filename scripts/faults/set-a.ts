@@ -88,25 +88,28 @@ const rowsDeleted = (name: string, log: string): FaultKind => ({
 const slowDisk: FaultKind = {
   name: "slow-disk",
   set: "A",
-  does: "each write of the client's log takes 60 to 200 ms longer for 1.5 to 2.5 s of the window",
+  does: "each write of the client's and the controller's logs takes 60 to 200 ms longer for 1.5 to 2.5 s of the window",
   expects: [
+    "loop-stall",
     "send-lateness",
     "send-lateness-max",
     "receive-lateness",
     "receive-lateness-max",
-    "loop-stall",
   ],
   needs: ["linux", "strace"],
   draw: (rng) => {
     const delayMs = between(rng, 60, 200);
     const lengthMs = between(rng, 1500, 2500);
     return {
-      detail: `writes of ${CLIENT_LOG.file} take ${delayMs} ms longer for ${lengthMs} ms`,
+      detail: `writes of the logs take ${delayMs} ms longer for ${lengthMs} ms`,
       during: async (scene) => {
         await scene.at(100);
-        const inject = `write,pwrite64,writev,pwritev2:delay_enter=${delayMs * 1000}`;
-        const path = join(scene.folders.telemetry, CLIENT_LOG.file);
-        await tamper(scene, CLIENT, { inject, path, lengthMs });
+        await tamper(scene, {
+          roles: [CLIENT, "controller"],
+          inject: `write,pwrite64,writev,pwritev2:delay_enter=${delayMs * 1000}`,
+          paths: [CLIENT_LOG.file, CONTROLLER_LOG].map((log) => join(scene.folders.telemetry, log)),
+          lengthMs,
+        });
       },
     };
   },
