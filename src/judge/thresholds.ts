@@ -121,10 +121,10 @@ export const FIXED = {
   },
   "cpu-pressure": {
     unit: "share",
-    suspect: 0.5,
+    suspect: 0.25,
     invalid: null,
     reason:
-      "time in which some task on the host waited for a processor; it counts others' tasks too, so it alone does not make a run INVALID: the roles' own run delay does",
+      "time in which some task on the host waited for a processor; a run alone on its machine stays below 10 %. It counts others' tasks too, so it alone does not make a run INVALID: the roles' own run delay does",
   },
   throttled: {
     unit: "share",

@@ -46,9 +46,9 @@ export interface Reconciliation {
   readonly batched: number | null;
   readonly onlyBatched: number | null;
   readonly onlyOk: number | null;
-  /** Shortest ways from client to controller and back, by the clocks of both; below 0 where these disagree. */
-  readonly outMinNs: number | null;
-  readonly backMinNs: number | null;
+  /** Medians of the ways from client to controller and back, by the clocks of both; below 0 where these disagree. */
+  readonly outMedianNs: number | null;
+  readonly backMedianNs: number | null;
 }
 
 /** All of it for one run. */

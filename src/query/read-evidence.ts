@@ -46,8 +46,8 @@ const toReconciliation = (row: SqlRow): Reconciliation => ({
   batched: toNumberOrNull(row, "batched"),
   onlyBatched: toNumberOrNull(row, "only_batched"),
   onlyOk: toNumberOrNull(row, "only_ok"),
-  outMinNs: toNumberOrNull(row, "out_min_ns"),
-  backMinNs: toNumberOrNull(row, "back_min_ns"),
+  outMedianNs: toNumberOrNull(row, "out_median_ns"),
+  backMedianNs: toNumberOrNull(row, "back_median_ns"),
 });
 
 /** The evidence of all runs. */

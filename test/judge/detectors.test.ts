@@ -128,8 +128,8 @@ const CASES: readonly Case[] = [
   ],
   [
     "cpu-pressure",
-    health({ host: { cpuPressureNs: 5e9 } }),
-    health({ host: { cpuPressureNs: 5.1e9 } }),
+    health({ host: { cpuPressureNs: 2.5e9 } }),
+    health({ host: { cpuPressureNs: 2.6e9 } }),
     null,
   ],
   [
@@ -226,9 +226,9 @@ const CASES: readonly Case[] = [
   ],
   [
     "clock-error",
-    rows({ outMinNs: -2 * MS }),
-    rows({ outMinNs: -2.1 * MS }),
-    rows({ backMinNs: -51 * MS }),
+    rows({ outMedianNs: -2 * MS }),
+    rows({ outMedianNs: -2.1 * MS }),
+    rows({ backMedianNs: -51 * MS }),
   ],
   ["role-stopped", {}, {}, health({ process: { stoppedSamples: 1 } })],
   ["run-not-done", {}, {}, { stored: { ...SOUND_STORED, state: "interrupted" } }],

@@ -123,8 +123,8 @@ export const SOUND_RECONCILIATION: Reconciliation = {
   batched: 1000,
   onlyBatched: 0,
   onlyOk: 0,
-  outMinNs: 0.05e6,
-  backMinNs: 0.05e6,
+  outMedianNs: 0.05e6,
+  backMedianNs: 0.05e6,
 };
 
 export const SOUND_EVIDENCE: RunEvidence = {

@@ -37,12 +37,16 @@ const unexpected = (run: ExaminedRun): readonly Finding[] => {
   return exceeding({ kind: "expected-sigmas", observed: sigmas }, words);
 };
 
-/** Timed out, skipped or late by the controller's reckoning: a system that is too slow, not one that is broken. */
-const REFUSALS: ReadonlySet<number> = new Set([4, 7, 8]);
 /** Late, early or overtaken by another action: the workers keep to the windows that the controller sets. */
 const MISSED_ACTIONS: ReadonlySet<number> = new Set([
   0, 45, 50, 51, 53, 54, 60, 61, 63, 80, 81, 82, 84,
 ]);
+
+/**
+ * A system that is too slow, not one that is broken: timed out, skipped or late by the controller's reckoning, or the
+ * status of the last action that it was tried with.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([4, 7, 8, ...MISSED_ACTIONS]);
 
 const codesText = (rows: readonly { readonly code: number | null; readonly count: number }[]) =>
   rows.map(({ code, count }) => `${count} × ${code ?? "no status"}`).join(", ");
