@@ -145,6 +145,26 @@ export interface Check {
   readonly when: readonly { readonly path: string; readonly value: string | number | boolean }[];
 }
 
+/** What a load has to keep to, in the metric's unit; exactly one of the bounds is set. */
+export interface Goal {
+  readonly metric: MetricName;
+  readonly atLeast: number | null;
+  readonly atMost: number | null;
+}
+
+/** A search for the highest load that meets every goal; each point of the sweep has one of its own. */
+export interface Search {
+  /** Path of the key that holds the load. */
+  readonly over: string;
+  /** The loads that may be tried, rising: as written, and per second or as a plain number. */
+  readonly loads: readonly { readonly value: string | number; readonly load: number }[];
+  readonly goals: readonly Goal[];
+  /** Of every decision on one load, one-sided. */
+  readonly confidence: number;
+  /** Runs of one load at most, those that count for nothing included. */
+  readonly repetitionsMax: number;
+}
+
 /** One point of the sweep's grid: the swept paths and their values as written. */
 export type Point = readonly { readonly path: string; readonly value: string | number | boolean }[];
 
@@ -192,6 +212,8 @@ export interface Plan {
   }[];
   readonly checks: readonly Check[];
   readonly headline: { readonly metric: MetricName; readonly against: string } | null;
+  /** When present, `runs` has every load of it as often as it may be tried, and the search chooses among them. */
+  readonly search?: Search;
   readonly runs: readonly PlannedRun[];
 }
 

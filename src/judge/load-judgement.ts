@@ -1,0 +1,120 @@
+/** Whether one load meets the goals of a search, from the few runs that tried it, and whether that is clear yet. */
+import { METRIC_UNITS } from "#experiment/metric-units.ts";
+import type { Goal } from "#experiment/resolved.ts";
+import { type Bounds, meanBounds, shareBounds } from "#stats/bounds.ts";
+
+/** What one run says about its load. */
+export type Observation =
+  | {
+      readonly kind: "measured";
+      /** One for each goal, in their order. */
+      readonly values: readonly { readonly value: number; readonly samples: number }[];
+    }
+  /** It misses the goals, whatever its metrics: a stop rule ended it, or nothing was answered. */
+  | { readonly kind: "missed" }
+  /** It counts neither way: it failed, or its verdict is INVALID. */
+  | { readonly kind: "void"; readonly isGenerator: boolean };
+
+export interface LoadJudgement {
+  readonly meets: boolean;
+  /** Whether the confidence that was asked for is reached. */
+  readonly isClear: boolean;
+}
+
+/**
+ * Requests that count as one independent trial where a single run is all there is: those that miss their SLO come in
+ * clumps, as long as the queue that they wait in.
+ */
+const CLUMP = 4;
+/** A single run decides on anything but a share only from so many spreads away … */
+const SINGLE_RUN_SPREADS = 3;
+/** … of which one is at least this part of the bound. */
+const SPREAD_FLOOR = 0.1;
+
+type Measured = Extract<Observation, { readonly kind: "measured" }>;
+
+const boundOf = ({ atLeast, atMost }: Goal): number => atLeast ?? atMost ?? 0;
+
+/** Positive when the value meets the goal. */
+const margin = (goal: Goal, value: number): number =>
+  goal.atLeast === null ? boundOf(goal) - value : value - boundOf(goal);
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const singleRunBounds = (
+  goal: Goal,
+  { value, samples }: Measured["values"][number],
+  { confidence, spread }: JudgeSettings,
+): Bounds => {
+  if (METRIC_UNITS[goal.metric] === "share") {
+    const trials = Math.max(1, samples / CLUMP);
+    return shareBounds(value * trials, trials, confidence);
+  }
+  const reach = SINGLE_RUN_SPREADS * Math.max(spread, SPREAD_FLOOR) * boundOf(goal);
+  return { lower: value - reach, upper: value + reach };
+};
+
+const judgeGoal = (
+  goal: Goal,
+  found: readonly Measured["values"][number][],
+  settings: JudgeSettings,
+): LoadJudgement => {
+  const values = found.map(({ value }) => value);
+  const meets = margin(goal, meanOf(values)) >= 0;
+  const [only] = found;
+  const bounds =
+    meanBounds(values, settings.confidence) ??
+    (only === undefined ? null : singleRunBounds(goal, only, settings));
+  if (bounds === null) return { meets, isClear: false };
+  const sides = [margin(goal, bounds.lower) >= 0, margin(goal, bounds.upper) >= 0];
+  return { meets, isClear: sides.every((side) => side === meets) };
+};
+
+export interface JudgeSettings {
+  readonly confidence: number;
+  /** Standard deviation ÷ mean of the metrics between runs of the same load, as far as seen; 0 while nothing is. */
+  readonly spread: number;
+}
+
+/** Judges one load by the runs that count; null when none does. */
+export const judgeLoad = (
+  goals: readonly Goal[],
+  observations: readonly Observation[],
+  settings: JudgeSettings,
+): LoadJudgement | null => {
+  const counted = observations.filter(({ kind }) => kind !== "void");
+  if (counted.length === 0) return null;
+  const measured = counted.filter((each): each is Measured => each.kind === "measured");
+  const missed = counted.length - measured.length;
+  // Runs without a value have no mean: the majority decides, and one voice against it makes it unclear.
+  if (missed * 2 >= counted.length) return { meets: false, isClear: missed === counted.length };
+  const judged = goals.map((goal, index) =>
+    judgeGoal(
+      goal,
+      measured.flatMap(({ values }) => values[index] ?? []),
+      settings,
+    ),
+  );
+  const meets = judged.every((goal) => goal.meets);
+  const isClear = meets
+    ? judged.every((goal) => goal.isClear)
+    : judged.some((goal) => !goal.meets && goal.isClear);
+  return { meets, isClear: isClear && missed === 0 };
+};
+
+/** The spread between runs of the same load, pooled over the loads and metrics that have more than one. */
+export const spreadSeen = (loads: readonly (readonly Observation[])[]): number => {
+  let [squares, degrees] = [0, 0];
+  for (const observations of loads) {
+    const measured = observations.filter((each): each is Measured => each.kind === "measured");
+    for (const index of measured[0]?.values.keys() ?? []) {
+      const values = measured.flatMap(({ values: all }) => all[index]?.value ?? []);
+      const mean = meanOf(values);
+      if (values.length < 2 || mean === 0) continue;
+      squares += values.reduce((sum, value) => sum + (value / mean - 1) ** 2, 0);
+      degrees += values.length - 1;
+    }
+  }
+  return degrees === 0 ? 0 : Math.sqrt(squares / degrees);
+};
