@@ -30,12 +30,13 @@ const boundReader = (metric: MetricName): Reader<number> => {
   return unit === "duration" ? duration("zero") : number(metric, unit);
 };
 
-interface Judged<T> {
+export interface Judged<T> {
   readonly problems: readonly Problem[];
   readonly value: T;
 }
 
-const bound = (path: string, metric: MetricName, value: unknown): Judged<number | null> => {
+/** One bound in the metric's unit; null when absent or wrong. */
+export const bound = (path: string, metric: MetricName, value: unknown): Judged<number | null> => {
   if (value === undefined) return { problems: [], value: null };
   const reading = boundReader(metric).read(value);
   if (reading.ok) return { problems: [], value: reading.value };

@@ -3,7 +3,13 @@ import type { z } from "zod";
 import { showPath } from "#experiment/plain-data.ts";
 import { nearest, showValue, suggest } from "#experiment/problem.ts";
 import type { Problem } from "#experiment/resolved.ts";
-import { OTHER_PATHS, ROOT_KEYS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import {
+  GOAL_KEYS,
+  OTHER_PATHS,
+  ROOT_KEYS,
+  SEARCH_KEYS,
+  SWEEPABLE_PATHS,
+} from "#experiment/schema.ts";
 import { type KeyGroup, workloadGroup } from "#experiment/workload-schema.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -29,6 +35,7 @@ const at = (root: unknown, path: readonly PropertyKey[]): unknown => {
 const knownKeys = (root: unknown, path: readonly PropertyKey[]): readonly string[] => {
   if (path.length === 0) return ROOT_KEYS;
   if (path[0] === "checks" && path.length === 2) return ["metric", "atLeast", "atMost", "when"];
+  if (path[0] === "search") return path.length === 1 ? SEARCH_KEYS : [...GOAL_KEYS.keys()];
   if (path[0] === "report") return path.length === 1 ? ["headline"] : ["metric", "against"];
   const section = String(path[0]);
   if (section === "workload") return groupAt(root, path)?.keys ?? [];
@@ -110,6 +117,7 @@ const LISTS: Readonly<Record<string, string>> = {
 const remedyOf = (due: string, path: readonly PropertyKey[], known: readonly string[]): string => {
   if (due === "a list")
     return LISTS[String(path.at(-1))] ?? "a list of values, such as [ms(25), ms(50)]";
+  if (path[0] === "search" && path[1] === "goal") return "{ slo_attainment: { atLeast: 0.99 } }";
   if (path[0] === "sweep") return '{ "system.slo": [ms(25), ms(50)] }';
   if (path[0] === "system" && path[1] === "models")
     return "{ resnet50_v2: 4 }: model name to number of instances";

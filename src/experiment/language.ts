@@ -283,6 +283,28 @@ export interface CheckSpec {
   readonly when?: Readonly<Partial<Record<SweepPath, Scalar>>>;
 }
 
+/** What a load has to keep to: one bound, in the metric's unit. */
+export interface GoalSpec {
+  readonly atLeast?: Duration | Rate | number;
+  readonly atMost?: Duration | Rate | number;
+}
+
+/** A search for the highest load that meets every goal; only the loads that decide are run. */
+export interface SearchSpec {
+  /** Path of the rate or number that makes the load, "workload.rate". */
+  readonly over: SweepPath;
+  readonly from: Rate | number;
+  readonly to: Rate | number;
+  /** Metric to its bound; all of them have to be met. */
+  readonly goal: Readonly<Partial<Record<MetricName, GoalSpec>>>;
+  /** How much higher each load is than the one below it, as a share (default 0.05). */
+  readonly resolution?: number;
+  /** Of every decision on one load (default 0.95). */
+  readonly confidence?: number;
+  /** Runs of one load at most (default 6). */
+  readonly repetitionsMax?: number;
+}
+
 export interface ReportSpec {
   /** The figure at the top: this metric against this swept parameter. */
   readonly headline?: { readonly metric: MetricName; readonly against: SweepPath };
@@ -308,7 +330,9 @@ export interface ExperimentSpec {
   readonly workload: WorkloadSpec;
   /** Path of a key ("system.slo") to the values it takes; several paths make a grid, the last varies fastest. */
   readonly sweep?: Sweep;
-  /** Runs per point of the sweep (default 1). */
+  /** Looks for the highest load that meets a goal, once for every point of the sweep. */
+  readonly search?: SearchSpec;
+  /** Runs per point of the sweep (default 1); not with a search. */
   readonly repetitions?: number;
   readonly checks?: Readonly<Record<string, CheckSpec>>;
   readonly report?: ReportSpec;

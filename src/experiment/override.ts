@@ -3,7 +3,13 @@ import type { Scalar } from "#experiment/language.ts";
 import { nearest, showValue } from "#experiment/problem.ts";
 import type { ReaderKind } from "#experiment/reading.ts";
 import type { Problem } from "#experiment/resolved.ts";
-import { CHECK_KEYS, OTHER_PATHS, SWEEPABLE_PATHS, sweepableKind } from "#experiment/schema.ts";
+import {
+  CHECK_KEYS,
+  GOAL_KEYS,
+  OTHER_PATHS,
+  SWEEPABLE_PATHS,
+  sweepableKind,
+} from "#experiment/schema.ts";
 import { canonical, nearestPath, withValue } from "#experiment/sweep.ts";
 
 /** One `--set` as typed, split at its first "=". */
@@ -39,7 +45,20 @@ const kindAt = (path: string, raw: unknown): ReaderKind | null => {
       ? (CHECK_KEYS.get(check[2]) ?? null)
       : null;
   }
+  const goal = /^search\.goal\.[^.]+\.([^.]+)$/.exec(path);
+  if (goal?.[1] !== undefined) return GOAL_KEYS.get(goal[1]) ?? null;
   return OTHER_PATHS.get(path) ?? null;
+};
+
+/** A value of its own would be overwritten by every load that the search tries. */
+const searchedProblem = ({ path, value }: Override, raw: unknown): Problem | null => {
+  if (group(group(raw)["search"])["over"] !== path) return null;
+  return {
+    path: `--set ${path}`,
+    value,
+    message: `"${path}" is what the search varies`,
+    remedy: "set search.from and search.to",
+  };
 };
 
 const NUMERIC = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
@@ -47,7 +66,8 @@ const NUMERIC = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 /** The value that a text stands for where a key takes this kind; a text that does not fit stays, and is judged later. */
 const valueOf = (text: string, kind: ReaderKind): Scalar => {
   if (kind === "boolean") return text === "true" ? true : text === "false" ? false : text;
-  return (kind === "number" || kind === "bound") && NUMERIC.test(text) ? Number(text) : text;
+  const isNumber = kind === "number" || kind === "count" || kind === "bound";
+  return isNumber && NUMERIC.test(text) ? Number(text) : text;
 };
 
 const unknownPath = (path: string, value: string, raw: unknown): Problem => {
@@ -61,7 +81,9 @@ const unknownPath = (path: string, value: string, raw: unknown): Problem => {
     };
   }
   if (
-    /^(?:system|workload|limits|checks|report|sweep|system\.models|report\.headline)$/.test(path)
+    /^(?:system|workload|limits|checks|report|search|search\.goal|sweep|system\.models|report\.headline)$/.test(
+      path,
+    )
   ) {
     return {
       ...shown,
@@ -159,6 +181,11 @@ export const applyOverrides = (raw: unknown, assignments: readonly string[]): Ov
     const kind = kindAt(override.path, changed);
     if (kind === null) {
       problems.push(unknownPath(override.path, override.value, raw));
+      continue;
+    }
+    const searched = searchedProblem(override, changed);
+    if (searched !== null) {
+      problems.push(searched);
       continue;
     }
     overrides.push(override);

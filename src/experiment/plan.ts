@@ -1,5 +1,5 @@
 /** Unrolls an experiment into its runs: grid and repetitions in order, names, seeds, defaults, expected times. */
-import type { Plan, PlannedRun, Point, Problem, RunSpec } from "#experiment/resolved.ts";
+import type { Plan, PlannedRun, Point, Problem, RunSpec, Search } from "#experiment/resolved.ts";
 import { runName } from "#experiment/run-name.ts";
 import { parseSections } from "#experiment/run-spec.ts";
 import type { KnownNames } from "#experiment/schema.ts";
@@ -31,6 +31,27 @@ const runSpecAt = ({ spec, schemas }: ValidExperiment, point: Point): RunSpec =>
   return runSpec;
 };
 
+/** Every load of a search as often as it may be tried, in rising order; each point of the sweep has its own search. */
+const searchRunsOf = (
+  experiment: ValidExperiment,
+  { over, loads, repetitionsMax }: Search,
+  seed: number,
+): readonly PlannedRun[] => {
+  const points = gridOf(experiment.sweep).flatMap((swept) =>
+    loads.map(({ value }): Point => [...swept, { path: over, value }]),
+  );
+  const count = points.length * repetitionsMax;
+  return points.flatMap((point, position) => {
+    const runSpec = runSpecAt(experiment, point);
+    return Array.from({ length: repetitionsMax }, (_, again): PlannedRun => {
+      const index = position * repetitionsMax + again;
+      const repetition = again + 1;
+      const name = runName({ index, count, point, repetition });
+      return { ...runSpec, index, name, point, repetition, seed: seed + again };
+    });
+  });
+};
+
 const runsOf = (
   experiment: ValidExperiment,
   seed: number,
@@ -59,9 +80,9 @@ export const planExperiment = (
 ): Result<Plan, readonly Problem[]> => {
   const parsed = parseExperiment(raw, known);
   if (!parsed.ok) return parsed;
-  const { root, sweep, checks } = parsed.value;
+  const { root, sweep, checks, search } = parsed.value;
   const seed = root.seed ?? DEFAULT_SEED;
-  const repetitions = root.repetitions ?? 1;
+  const repetitions = search?.repetitionsMax ?? root.repetitions ?? 1;
   return ok({
     name: root.name,
     title: root.title ?? root.name,
@@ -71,6 +92,10 @@ export const planExperiment = (
     sweep: Object.entries(sweep).map(([path, values]) => ({ path, values })),
     checks,
     headline: parsed.value.spec.report?.headline ?? null,
-    runs: runsOf(parsed.value, seed, repetitions),
+    ...(search === null ? {} : { search }),
+    runs:
+      search === null
+        ? runsOf(parsed.value, seed, repetitions)
+        : searchRunsOf(parsed.value, search, seed),
   });
 };

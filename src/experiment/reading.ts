@@ -15,6 +15,8 @@ export type ReaderKind =
   | "rate"
   | "size"
   | "number"
+  /** A whole number. */
+  | "count"
   | "boolean"
   | "choice"
   | "text"
@@ -152,7 +154,7 @@ const notANumber = (value: unknown, due: string): Result<never, Mistake> => {
 
 /** A whole number in a range. */
 export const whole = ({ least, most, of }: Range): Reader<number> => ({
-  kind: "number",
+  kind: "count",
   read: (value) => {
     const due = `${of}: a whole number from ${least} to ${most}`;
     if (typeof value !== "number") return notANumber(value, due);
@@ -173,6 +175,16 @@ export const factor = (of: string): Reader<number> => ({
     const due = `${of}: a number above 0, at most 1e6`;
     if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
     return value > 0 && value <= 1e6 ? ok(value) : mistake(`${value} is out of range`, due);
+  },
+});
+
+/** A number between bounds that count themselves. */
+export const between = ({ least, most, of }: Range): Reader<number> => ({
+  kind: "number",
+  read: (value) => {
+    const due = `${of}: a number from ${least} to ${most}`;
+    if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
+    return value >= least && value <= most ? ok(value) : mistake(`${value} is out of range`, due);
   },
 });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { key, kindsOf, maybe } from "#experiment/key-schema.ts";
 import { METRIC_NAMES } from "#experiment/language.ts";
 import {
+  between,
   choice,
   duration,
   type ReaderKind,
@@ -91,6 +92,23 @@ const headlineSchema = z.strictObject({
 
 const reportSchema = z.strictObject({ headline: headlineSchema.optional() });
 
+const goalSchema = z.strictObject({
+  atLeast: maybe(scalar("bound")),
+  atMost: maybe(scalar("bound")),
+});
+
+const searchSchema = z.strictObject({
+  over: key(
+    text({ due: 'the path of a rate or a number, such as "workload.rate"', lengthMax: 200 }),
+  ),
+  from: key(scalar("bound")),
+  to: key(scalar("bound")),
+  goal: z.record(z.string(), goalSchema),
+  resolution: maybe(between({ least: 0.001, most: 1, of: "step from a load to the next" })),
+  confidence: maybe(between({ least: 0.5, most: 0.9999, of: "confidence" })),
+  repetitionsMax: maybe(whole({ least: 3, most: 100, of: "runs of one load" })),
+});
+
 const SEED_MAX = 2 ** 52;
 
 const rootSchema = z.strictObject({
@@ -104,6 +122,7 @@ const rootSchema = z.strictObject({
   system: z.unknown().optional(),
   workload: z.unknown().optional(),
   sweep: z.record(z.string(), z.array(key(scalar("scalar")))).optional(),
+  search: searchSchema.optional(),
   repetitions: maybe(whole({ least: 1, most: 10_000, of: "repetitions" })),
   checks: z.record(z.string(), checkSchema).optional(),
   report: reportSchema.optional(),
@@ -124,6 +143,7 @@ export interface Schemas {
 export type ParsedRoot = z.output<typeof rootSchema>;
 export type ParsedSystem = z.output<Schemas["system"]>;
 export type ParsedLimits = z.output<typeof limitsSchema>;
+export type ParsedSearch = z.output<typeof searchSchema>;
 export type ParsedCheck = z.output<typeof checkSchema>;
 
 export const schemasFor = (known: KnownNames): Schemas => ({
@@ -149,7 +169,13 @@ export const PART_KINDS: ReadonlyMap<string, ReaderKind> = new Map(partKinds());
 export const OTHER_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
   ...kindsOf("", rootSchema),
   ...kindsOf("report.headline.", headlineSchema),
+  ...kindsOf("search.", searchSchema),
 ]);
+
+export const SEARCH_KEYS: readonly string[] = Object.keys(searchSchema.shape);
+
+/** Keys of a goal of a search, `search.goal.METRIC.KEY`. */
+export const GOAL_KEYS: ReadonlyMap<string, ReaderKind> = new Map(kindsOf("", goalSchema));
 
 /** Keys of a check that hold one value. */
 export const CHECK_KEYS: ReadonlyMap<string, ReaderKind> = new Map(kindsOf("", checkSchema));
@@ -160,7 +186,7 @@ const PART_PATH = /^workload\.parts\.[^.]+\.(.+)$/;
 
 /** What a sweepable path takes, or null when there is no such key. */
 export const sweepableKind = (path: string): ReaderKind | null => {
-  if (path.startsWith(MODELS_PREFIX) && path.length > MODELS_PREFIX.length) return "number";
+  if (path.startsWith(MODELS_PREFIX) && path.length > MODELS_PREFIX.length) return "count";
   const ofPart = PART_PATH.exec(path)?.[1];
   if (ofPart !== undefined) return PART_KINDS.get(ofPart) ?? null;
   return SWEEPABLE_PATHS.get(path) ?? null;

@@ -20,7 +20,7 @@ import { parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 export type RawSweep = Readonly<Record<string, readonly Scalar[]>>;
 
 /** Runs that one experiment may plan: more are a slip, and their folders would be in each other's way. */
-const RUNS_MAX = 10_000;
+export const RUNS_MAX = 10_000;
 
 /** A value in one spelling: "0.05s" and "50ms" are the same value of a duration. */
 export const canonical = (path: string, value: unknown): string => {
@@ -106,7 +106,7 @@ const groupRemedy = (path: string): string =>
 const GROUPS = ["system", "system.models", "workload", "workload.shape", "limits"];
 
 /** What is wrong with a path of the sweep; null when a key of that path can be swept here. */
-const pathProblem = (
+export const pathProblem = (
   path: string,
   sweep: RawSweep,
   raw: unknown,

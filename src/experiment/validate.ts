@@ -4,7 +4,7 @@ import { toProblems } from "#experiment/issues.ts";
 import type { ExperimentSpec } from "#experiment/language.ts";
 import { findNonData } from "#experiment/plain-data.ts";
 import { showValue } from "#experiment/problem.ts";
-import type { Check, Problem } from "#experiment/resolved.ts";
+import type { Check, Problem, Search } from "#experiment/resolved.ts";
 import { parseSections } from "#experiment/run-spec.ts";
 import {
   type KnownNames,
@@ -13,7 +13,8 @@ import {
   type Schemas,
   schemasFor,
 } from "#experiment/schema.ts";
-import { findSweepProblems, type RawSweep } from "#experiment/sweep.ts";
+import { judgeSearch } from "#experiment/search.ts";
+import { findSweepProblems, type RawSweep, type SweepScope } from "#experiment/sweep.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
 /** What a plan is made of, once nothing is wrong. */
@@ -22,6 +23,8 @@ export interface ValidExperiment {
   readonly root: ParsedRoot;
   readonly sweep: RawSweep;
   readonly checks: readonly Check[];
+  /** Null without a search. */
+  readonly search: Search | null;
   readonly schemas: Schemas;
 }
 
@@ -63,6 +66,37 @@ const soundChecks = (raw: unknown, schemas: Schemas): ParsedRoot["checks"] => {
   return Object.fromEntries(sound);
 };
 
+interface Unrolled {
+  readonly problems: readonly Problem[];
+  readonly search: Search | null;
+}
+
+/** The sweep, with the search in it if there is one whose own keys are right. */
+const unroll = (raw: Group, sweep: RawSweep, scope: SweepScope): Unrolled => {
+  const single = scope.schemas.root.pick({ search: true });
+  const parsed = single.safeParse({ search: raw["search"] });
+  const search = parsed.success ? parsed.data.search : undefined;
+  if (search === undefined) {
+    return { problems: findSweepProblems(sweep, repetitionsOf(raw), scope), search: null };
+  }
+  const judged = judgeSearch(search, sweep, scope);
+  const repeated: Problem = {
+    path: "repetitions",
+    value: showValue(raw["repetitions"]),
+    message: "a search repeats each load as often as it has to",
+    remedy: "remove it; search.repetitionsMax is the most",
+  };
+  const problems = raw["repetitions"] === undefined ? [] : [repeated];
+  return { problems: [...judged.problems, ...problems], search: judged.value };
+};
+
+/** What the headline may be drawn against: swept paths, and the one that is searched. */
+const drawable = (raw: Group, named: RawSweep): RawSweep => {
+  const search = raw["search"];
+  const over = isGroup(search) ? search["over"] : undefined;
+  return typeof over === "string" ? { ...named, [over]: [] } : named;
+};
+
 const headlineAgainst = (raw: Group): string | undefined => {
   const report = raw["report"];
   const headline = isGroup(report) ? report["headline"] : undefined;
@@ -102,13 +136,14 @@ export const parseExperiment = (
   const sections = parseSections(raw, schemas);
   const sweep = soundSweep(raw["sweep"]);
   const named = namedSweep(raw["sweep"]);
+  const unrolled = unroll(raw, sweep, { raw, schemas, known: sections.problems });
   const checks = judgeChecks(soundChecks(raw["checks"], schemas), named);
   const found = [
     ...(root.success ? [] : toProblems(root.error.issues, { root: raw, prefix: [] })),
     ...sections.problems,
-    ...findSweepProblems(sweep, repetitionsOf(raw), { raw, schemas, known: sections.problems }),
+    ...unrolled.problems,
     ...checks.problems,
-    ...headlineProblems(headlineAgainst(raw), named),
+    ...headlineProblems(headlineAgainst(raw), drawable(raw, named)),
   ];
   // A value that is no data is wrong once, whatever else it is not.
   const others = found.filter(
@@ -122,6 +157,7 @@ export const parseExperiment = (
     root: root.data,
     sweep,
     checks: checks.value,
+    search: unrolled.search,
     schemas,
   });
 };

@@ -44,7 +44,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "gadgets = 7",
         'unknown key "gadgets"',
-        "known here: name, title, question, seed, system, workload, sweep, repetitions, checks, report, limits",
+        "known here: name, title, question, seed, system, workload, sweep, search, repetitions, checks, report, limits",
       ],
     ],
   },

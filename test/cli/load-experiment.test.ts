@@ -4,9 +4,10 @@ import { UserError } from "#cli/exit-codes.ts";
 import { importExperiment } from "#cli/import-experiment.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { BROKEN, VALID } from "./broken-experiments.ts";
+import { BROKEN_SEARCHES, VALID_SEARCH } from "./broken-searches.ts";
 import { BROKEN_WORKLOADS } from "./broken-workloads.ts";
 
-const ALL_BROKEN = [...BROKEN, ...BROKEN_WORKLOADS];
+const ALL_BROKEN = [...BROKEN, ...BROKEN_SEARCHES, ...BROKEN_WORKLOADS];
 
 const TRACE = "HashOwner,HashApp,HashFunction,Trigger,1,2\no,a,f,http,30,60\n";
 
@@ -29,6 +30,14 @@ describe("a broken experiment file is refused with all its mistakes", () => {
     const loaded = await folder.load(await folder.write("valid.ts", VALID));
     // Two SLOs, two repetitions.
     expect(loaded.plan.runs).toHaveLength(4);
+  });
+
+  test("so is the search that its cases change", async () => {
+    using folder = new ExperimentFolder();
+    const text = edited([["repetitions: 2,", VALID_SEARCH]]);
+    const { plan } = await folder.load(await folder.write("valid.ts", text));
+    // Two SLOs; 100/s to 800/s in 43 steps of 5 %; at most 6 runs of each load.
+    expect(plan.runs).toHaveLength(2 * 44 * 6);
   });
 
   test("the tables have more than 120 kinds, all different", () => {

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { ReaderKind } from "#experiment/reading.ts";
 import { DEFAULTS } from "#experiment/run-spec.ts";
-import { CHECK_KEYS, OTHER_PATHS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import { CHECK_KEYS, GOAL_KEYS, OTHER_PATHS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
+import { SEARCH_DEFAULTS } from "#experiment/search.ts";
 import { WORKLOAD_DEFAULTS } from "#experiment/to-workload.ts";
 import { parseBytes, parseDuration } from "#stdx/quantity.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
@@ -25,7 +26,8 @@ const TAKES: Readonly<Record<ReaderKind, RegExp>> = {
   duration: / takes duration$/,
   rate: / takes rate$/,
   size: / takes size$/,
-  number: / takes (?:whole )?number$/,
+  number: / takes number$/,
+  count: / takes whole number$/,
   boolean: / takes true or false$/,
   choice: / takes name$/,
   text: / takes (?:text.*|path)$/,
@@ -49,6 +51,7 @@ describe("the tables of keys", () => {
     ...OTHER_PATHS.keys(),
     ...SWEEPABLE_PATHS.keys(),
     ...[...CHECK_KEYS.keys()].map((key) => `checks.NAME.${key}`),
+    ...[...GOAL_KEYS.keys()].map((key) => `search.goal.METRIC.${key}`),
     ...GROUPS,
   ];
 
@@ -77,6 +80,9 @@ describe("the tables of keys", () => {
     ["system.telemetryDialect", DEFAULTS.telemetryDialect, String],
     ["workload.warmUp", WORKLOAD_DEFAULTS.warmUpNs, parseDuration],
     ["workload.coolDown", WORKLOAD_DEFAULTS.coolDownNs, parseDuration],
+    ["search.resolution", SEARCH_DEFAULTS.resolution, Number],
+    ["search.confidence", SEARCH_DEFAULTS.confidence, Number],
+    ["search.repetitionsMax", SEARCH_DEFAULTS.repetitionsMax, Number],
     ["limits.launch", DEFAULTS.launchLimitNs, parseDuration],
     ["limits.drain", DEFAULTS.drainLimitNs, parseDuration],
   ];
