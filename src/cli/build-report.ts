@@ -12,6 +12,7 @@ import {
 import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import type { Plan, PlannedRun } from "#experiment/resolved.ts";
+import { type Capacity, findCapacities, isAnswered, toSearchedRun } from "#judge/capacity.ts";
 import { checkNames, judgeChecks } from "#judge/checks.ts";
 import { judgeRun, type RunVerdict } from "#judge/verdict.ts";
 import { analyse } from "#query/analyse.ts";
@@ -136,7 +137,7 @@ const rebuildCommand = (source: ResultsSource): string => {
   return `./run report ${shellWord(shownFrom(PROJECT_ROOT)(folder))}`;
 };
 
-const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
+export const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
   const planned = plannedOf(plan, run);
   return judgeRun({
     analysis: run,
@@ -145,6 +146,23 @@ const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
     isSteady: planned !== undefined && isSteady(planned.workload),
   });
 };
+
+const capacitiesOf = (plan: Plan | null, runs: readonly RunAnalysis[]): readonly Capacity[] =>
+  plan === null
+    ? []
+    : findCapacities(
+        plan,
+        runs.map((run) => toSearchedRun(plan, run, verdictOf(plan, run))),
+      );
+
+/** A search repeats runs that count for nothing: what the experiment claims is not about them. */
+const isClaimedOn = (run: ReportedRun, capacities: readonly Capacity[]): boolean =>
+  !capacities.some(({ trials }) =>
+    trials.some(
+      ({ run: { index }, observation }) =>
+        index === run.analysis.index && observation.kind === "void",
+    ),
+  );
 
 const judged = (plan: Plan | null, runs: readonly ReportedRun[]) =>
   judgeChecks(
@@ -164,7 +182,11 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
   const runs = analysis.runs.map((run) =>
     reportedRun(analysis, plan, { run, verdict: verdictOf(plan, run) }),
   );
-  const checks = judged(plan, runs);
+  const capacities = capacitiesOf(plan, analysis.runs);
+  const checks = judged(
+    plan,
+    runs.filter((run) => isClaimedOn(run, capacities)),
+  );
   const { passed, failed } = checkNames(checks);
   return {
     analysis,
@@ -175,6 +197,7 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
     checks,
     checksPassed: passed,
     checksFailed: failed,
+    capacities,
     headline: plan?.headline ?? null,
     reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
     rebuild: rebuildCommand(source),
@@ -215,6 +238,12 @@ const plain = (markdown: string): string => markdown.replaceAll(/\*\*|`/g, "");
 const summaryOf = (input: ReportInput): readonly string[] =>
   [answerOf(input, headlineOf(input)), ...checkLines(input), ...verdictLines(input)].map(plain);
 
+/** Those of a search were repeated: they matter only where it found no answer for them. */
+const invalidRuns = ({ runs, capacities }: ReportInput): number => {
+  const isRepeated = capacities.length > 0 && capacities.every(isAnswered);
+  return isRepeated ? 0 : runs.filter((run) => run.isDone && run.verdict === "INVALID").length;
+};
+
 const writeProblem = (error: unknown, derived: string): unknown => {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined || !["EACCES", "EROFS", "ENOSPC", "EPERM", "ENOTDIR"].includes(code)) {
@@ -251,7 +280,7 @@ export const buildReport = async (options: BuildReportOptions): Promise<BuiltRep
       checksPassed: input.checksPassed.length,
       checksFailed: input.checksFailed.length,
       runsFailed: input.runs.filter((run) => !run.isDone).length,
-      runsInvalid: input.runs.filter((run) => run.isDone && run.verdict === "INVALID").length,
+      runsInvalid: invalidRuns(input),
     };
   } catch (error) {
     throw writeProblem(error, derived);

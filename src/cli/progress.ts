@@ -66,6 +66,9 @@ export class ProgressView {
   /** Runs that are not over, by index: what the remaining time is made of. */
   readonly #pending = new Map<number, PlannedRun>();
   #count = 0;
+  /** Where runs are chosen as results come in: how many are over, and about how many are left, the current one included. */
+  #ended = 0;
+  #runsLeft: (() => number) | null = null;
   #current: Current | null = null;
   /** Lines that are on the terminal now, the last one without newline. */
   #drawn: readonly string[] = [];
@@ -85,6 +88,11 @@ export class ProgressView {
   stop(): void {
     clearInterval(this.#timer);
     this.#erase();
+  }
+
+  /** Takes the number of runs that are left from whoever chooses them. */
+  countDown(runsLeft: () => number): void {
+    this.#runsLeft = runsLeft;
   }
 
   /** Prints a line for keeps, above whatever is redrawn. */
@@ -123,7 +131,8 @@ export class ProgressView {
   };
 
   #place(run: PlannedRun): string {
-    return `[${run.index + 1}/${this.#count}] ${run.name}`;
+    const place = this.#runsLeft === null ? `${run.index + 1}/${this.#count}` : this.#ended + 1;
+    return `[${place}] ${run.name}`;
   }
 
   #onState(run: PlannedRun, state: RunState): void {
@@ -149,24 +158,35 @@ export class ProgressView {
   #onEnded({ run, stored }: Extract<RunnerNotice, { readonly kind: "ended" }>): void {
     const spanMs = this.#options.now() - (this.#current?.startedMs ?? this.#options.now());
     this.#pending.delete(run.index);
-    this.#current = null;
     const problems = stored.problems.map((problem) => `\n  ${problem.replaceAll("\n", "\n  ")}`);
     const early = (stored.stopped ?? null) === null ? "" : ", ended early by a stop rule,";
     const mark = FINAL_MARKS[stored.state] ?? "?";
+    const place = this.#place(run);
+    this.#current = null;
+    this.#ended += 1;
     this.say(
-      `${mark} ${this.#place(run)} ${stored.state}${early} after ${showSpan(spanMs)}${problems.join("")}`,
+      `${mark} ${place} ${stored.state}${early} after ${showSpan(spanMs)}${problems.join("")}`,
     );
   }
 
   #times(): string {
     const nowMs = this.#options.now();
     const current = this.#current;
+    const left = this.#runsLeft === null ? [...this.#pending.values()] : this.#chosenLeft();
     let leftMs = 0;
-    for (const run of this.#pending.values()) {
+    for (const run of left) {
       const spentMs = run === current?.run ? nowMs - current.startedMs : 0;
       leftMs += Math.max(0, toMs(expectedRunNs(run)) - spentMs);
     }
     return `${showSpan(nowMs - this.#startedMs)} elapsed, about ${showSpan(leftMs)} left`;
+  }
+
+  /** The current run and as many others as are expected; which ones is not known, and they take alike. */
+  #chosenLeft(): readonly PlannedRun[] {
+    const run = this.#current?.run;
+    if (run === undefined) return [];
+    const others = Math.max(0, (this.#runsLeft?.() ?? 0) - 1);
+    return [run, ...[...this.#pending.values()].filter((each) => each !== run).slice(0, others)];
   }
 
   #heading({ run, state }: Current): string {

@@ -7,7 +7,8 @@ import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import { expectedRunNs, expectedTotalNs, RUN_ALLOWANCE_NS } from "#experiment/plan.ts";
 import { countOf } from "#experiment/problem.ts";
-import type { Check, PlannedRun } from "#experiment/resolved.ts";
+import type { Check, Plan, PlannedRun } from "#experiment/resolved.ts";
+import { expectedRuns } from "#judge/capacity-search.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { expectedRequests } from "#workload/describe-workload.ts";
@@ -52,17 +53,22 @@ const showTime = (value: Nanos): string => {
 const placementOf = ({ system }: PlannedRun): string =>
   `${countOf(system.workers, "worker")} × ${countOf(system.gpusPerWorker, "GPU")}`;
 
+/** The runs to list: all of them, but each load of a search only once, not as often as it may be tried. */
+const listedRuns = ({ search, runs }: Plan): readonly PlannedRun[] =>
+  search === undefined ? runs : runs.filter(({ repetition }) => repetition === 1);
+
 const runTable = (loaded: LoadedExperiment): readonly string[] => {
   const { plan } = loaded;
   const header = [
     "run",
     ...plan.sweep.map(({ path }) => path),
+    ...(plan.search === undefined ? [] : [plan.search.over]),
     "seed",
     "placement",
     "requests",
     "takes",
   ];
-  const rows = plan.runs.map((run) => {
+  const rows = listedRuns(plan).map((run) => {
     const requests = requestsOf(run, loaded);
     return [
       run.name,
@@ -77,20 +83,22 @@ const runTable = (loaded: LoadedExperiment): readonly string[] => {
   return showTable([header, ...rows], new Set([last - 3, last - 1, last]));
 };
 
-const showBound = (value: number, { metric }: Check): string => {
+const showBound = (value: number, { metric }: Pick<Check, "metric">): string => {
   const unit = METRIC_UNITS[metric];
   if (unit === "duration") return formatDuration(ns(value));
   return unit === "rate" ? `${value}/s` : String(value);
 };
 
+const showBounds = (bounds: Pick<Check, "metric" | "atLeast" | "atMost">): string =>
+  [
+    ...(bounds.atLeast === null ? [] : [`≥ ${showBound(bounds.atLeast, bounds)}`]),
+    ...(bounds.atMost === null ? [] : [`≤ ${showBound(bounds.atMost, bounds)}`]),
+  ].join(" and ");
+
 /** A check in one line: "most-in-slo: slo_attainment ≥ 0.9, where system.slo = 50ms". */
 const showCheck = (check: Check): string => {
-  const bounds = [
-    ...(check.atLeast === null ? [] : [`≥ ${showBound(check.atLeast, check)}`]),
-    ...(check.atMost === null ? [] : [`≤ ${showBound(check.atMost, check)}`]),
-  ];
   const when = check.when.map(({ path, value }) => `${path} = ${value}`).join(" and ");
-  return `${check.name}: ${check.metric} ${bounds.join(" and ")}${when === "" ? "" : `, where ${when}`}`;
+  return `${check.name}: ${check.metric} ${showBounds(check)}${when === "" ? "" : `, where ${when}`}`;
 };
 
 /** What is no mistake and yet probably not meant. */
@@ -111,10 +119,54 @@ const warningsOf = ({ plan }: LoadedExperiment): readonly string[] => {
   return [...warnings];
 };
 
-const diskOf = (loaded: LoadedExperiment): string => {
+interface PlanSize {
+  /** "4 runs (2 points × 2 repetitions)". */
+  readonly runs: string;
+  /** "42 s"; what a search may take at most as well. */
+  readonly takes: string;
+  /** How much of the runs that are planned will be executed, as far as that is known. */
+  readonly share: number;
+}
+
+const sizeOf = (plan: Plan): PlanSize => {
+  const { runs, repetitions, search } = plan;
+  const total = expectedTotalNs(runs);
+  const points = runs.length / repetitions;
+  if (search === undefined) {
+    const grid = `${countOf(points, "point")} × ${countOf(repetitions, "repetition")}`;
+    return { runs: `${countOf(runs.length, "run")} (${grid})`, takes: showTime(total), share: 1 };
+  }
+  const searches = points / search.loads.length;
+  const { about, most } = expectedRuns(search);
+  const each = searches === 1 ? "" : `${searches} searches, each of `;
+  const partOf = (count: number): number => (searches * count) / runs.length;
+  const timeOf = (count: number): string => showTime(ns(Math.round(total * partOf(count))));
+  return {
+    runs: `${each}about ${about} runs (${most} if every load is hard to tell)`,
+    takes: `${timeOf(about)} (${timeOf(most)} at most)`,
+    share: partOf(about),
+  };
+};
+
+/** What is looked for among which loads. */
+const searchLines = ({ search }: Plan): readonly string[] => {
+  if (search === undefined) return [];
+  const { over, loads, goals, confidence, repetitionsMax } = search;
+  const [first, second] = loads;
+  const last = loads.at(-1);
+  if (first === undefined || second === undefined || last === undefined) return [];
+  const step = `${((second.load / first.load - 1) * 100).toFixed(1)} %`;
+  return [
+    `the highest ${over} with ${goals.map((goal) => `${goal.metric} ${showBounds(goal)}`).join(" and ")}`,
+    `${countOf(loads.length, "load")} from ${first.value} to ${last.value}, the second ${step} above the first; up to ${repetitionsMax} runs of each`,
+    `from ${first.value} the load doubles until it misses the goal; then the bracket is halved, then both ends are confirmed, each decision with ${confidence * 100} % confidence`,
+  ];
+};
+
+const diskOf = (loaded: LoadedExperiment, share: number): string => {
   const requests = loaded.plan.runs.map((run) => requestsOf(run, loaded));
   const known = requests.reduce((sum: number, count) => sum + (count ?? 0), 0);
-  const bytes = known * BYTES_PER_REQUEST + requests.length * BYTES_PER_RUN;
+  const bytes = share * (known * BYTES_PER_REQUEST + requests.length * BYTES_PER_RUN);
   const basis = `${BYTES_PER_REQUEST} B per request and ${showBytes(BYTES_PER_RUN)} per run`;
   const isPartial = requests.includes(null);
   return isPartial
@@ -143,17 +195,20 @@ const generatorsText = (runs: readonly PlannedRun[]): string => {
 export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOptions): string => {
   const { plan } = loaded;
   const [first] = plan.runs;
-  const points = plan.runs.length / plan.repetitions;
-  const size = `${countOf(points, "point")} × ${countOf(plan.repetitions, "repetition")}`;
+  const size = sizeOf(plan);
   const overrides = loaded.overrides.map(({ path, value }) => `--set ${path}=${value}`);
   const lines = [
     plan.title === plan.name ? plan.name : `${plan.name}: ${plan.title}`,
     ...(plan.question === "" ? [] : [plan.question]),
     "",
-    `${countOf(plan.runs.length, "run")} (${size}) on ${target}, from ${shownPath(loaded.path, cwd)}`,
-    `takes about ${showTime(expectedTotalNs(plan.runs))}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
-    `disk: ${diskOf(loaded)}, in ${join("results", plan.name)}/`,
-    ...section("Runs, in this order", runTable(loaded)),
+    `${size.runs} on ${target}, from ${shownPath(loaded.path, cwd)}`,
+    `takes about ${size.takes}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
+    `disk: ${diskOf(loaded, size.share)}, in ${join("results", plan.name)}/`,
+    ...section("Search", searchLines(plan)),
+    ...section(
+      plan.search === undefined ? "Runs, in this order" : "Loads, of which few are run",
+      runTable(loaded),
+    ),
     ...section("Placement", [
       `controller, workers and ${generatorsText(plan.runs)}: all on ${target}`,
     ]),

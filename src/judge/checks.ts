@@ -39,7 +39,8 @@ const isWithin = (check: Check, value: number): boolean =>
   (check.atLeast === null || value >= check.atLeast) &&
   (check.atMost === null || value <= check.atMost);
 
-const UNITS: Readonly<Record<BoundUnit, MetricUnit>> = {
+/** Units of bounds as metrics have them. */
+export const BOUND_UNITS: Readonly<Record<BoundUnit, MetricUnit>> = {
   rate: "per_s",
   duration: "ns",
   share: "share",
@@ -49,7 +50,7 @@ const UNITS: Readonly<Record<BoundUnit, MetricUnit>> = {
 const claimOf = (check: Check) => ({
   check: check.name,
   metric: check.metric,
-  unit: UNITS[METRIC_UNITS[check.metric]],
+  unit: BOUND_UNITS[METRIC_UNITS[check.metric]],
   atLeast: check.atLeast,
   atMost: check.atMost,
 });

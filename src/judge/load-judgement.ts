@@ -1,7 +1,7 @@
 /** Whether one load meets the goals of a search, from the few runs that tried it, and whether that is clear yet. */
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { Goal } from "#experiment/resolved.ts";
-import { type Bounds, meanBounds, shareBounds } from "#stats/bounds.ts";
+import { meanSureness, type Sureness, shareSureness } from "#stats/one-sided.ts";
 
 /** What one run says about its load. */
 export type Observation =
@@ -35,40 +35,39 @@ type Measured = Extract<Observation, { readonly kind: "measured" }>;
 
 const boundOf = ({ atLeast, atMost }: Goal): number => atLeast ?? atMost ?? 0;
 
-/** Positive when the value meets the goal. */
-const margin = (goal: Goal, value: number): number =>
-  goal.atLeast === null ? boundOf(goal) - value : value - boundOf(goal);
-
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-const singleRunBounds = (
+/** One run by itself. */
+const singleSureness = (
   goal: Goal,
   { value, samples }: Measured["values"][number],
-  { confidence, spread }: JudgeSettings,
-): Bounds => {
+  spread: number,
+): Sureness => {
+  const bound = boundOf(goal);
   if (METRIC_UNITS[goal.metric] === "share") {
     const trials = Math.max(1, samples / CLUMP);
-    return shareBounds(value * trials, trials, confidence);
+    return shareSureness(value * trials, trials, bound);
   }
-  const reach = SINGLE_RUN_SPREADS * Math.max(spread, SPREAD_FLOOR) * boundOf(goal);
-  return { lower: value - reach, upper: value + reach };
+  const reach = SINGLE_RUN_SPREADS * Math.max(spread, SPREAD_FLOOR) * bound;
+  return { above: value - bound >= reach ? 1 : 0, below: bound - value >= reach ? 1 : 0 };
 };
 
 const judgeGoal = (
   goal: Goal,
   found: readonly Measured["values"][number][],
-  settings: JudgeSettings,
+  { confidence, spread }: JudgeSettings,
 ): LoadJudgement => {
   const values = found.map(({ value }) => value);
-  const meets = margin(goal, meanOf(values)) >= 0;
   const [only] = found;
-  const bounds =
-    meanBounds(values, settings.confidence) ??
-    (only === undefined ? null : singleRunBounds(goal, only, settings));
-  if (bounds === null) return { meets, isClear: false };
-  const sides = [margin(goal, bounds.lower) >= 0, margin(goal, bounds.upper) >= 0];
-  return { meets, isClear: sides.every((side) => side === meets) };
+  const bound = boundOf(goal);
+  const sureness =
+    meanSureness(values, bound) ?? (only === undefined ? null : singleSureness(goal, only, spread));
+  const mean = meanOf(values);
+  const meets = goal.atLeast === null ? mean <= bound : mean >= bound;
+  if (sureness === null) return { meets, isClear: false };
+  const isAbove = meets === (goal.atLeast !== null);
+  return { meets, isClear: (isAbove ? sureness.above : sureness.below) >= confidence };
 };
 
 export interface JudgeSettings {

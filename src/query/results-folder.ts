@@ -121,9 +121,15 @@ const openOurs = (folder: string): Result<ResultsSource, string> => {
       `${folder} was written by a newer version (schema ${manifest.value.schema_version}, this one reads up to ${RESULTS_SCHEMA_VERSION}): update to read it`,
     );
   }
-  const plan = readJson<{ plan?: { runs?: readonly PlannedRunJson[] } }>(join(folder, FILES.plan));
+  const plan = readJson<{
+    plan?: { search?: unknown; runs?: readonly PlannedRunJson[] };
+  }>(join(folder, FILES.plan));
   if (!plan.ok) return plan;
-  const planned = plan.value.plan?.runs;
+  // A search plans more runs than it needs; those without a folder were not needed.
+  const isSearch = plan.value.plan?.search !== undefined;
+  const planned = plan.value.plan?.runs?.filter(
+    ({ name }) => !isSearch || existsSync(join(folder, FILES.runs, name)),
+  );
   if (planned === undefined) return err(`${join(folder, FILES.plan)}: has no plan.runs`);
   const runs: RunSource[] = [];
   for (const run of planned) {

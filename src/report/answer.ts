@@ -1,5 +1,6 @@
 /** The report's first paragraph: what came out, in two or three sentences. */
 
+import { capacityAnswer } from "#report/capacity.ts";
 import { duration, grouped, percentage, perSecond, plural, quantity } from "#report/format.ts";
 import type { HeadlineChart, HeadlinePoint } from "#report/headline-chart.ts";
 import { runLabel } from "#report/labels.ts";
@@ -133,13 +134,15 @@ export const answerOf = (input: ReportInput, headline: HeadlineChart | null): st
   const usable = input.runs.filter(isUsable);
   const [only] = usable;
   const result =
-    only === undefined
-      ? noAnswer(input)
-      : usable.length === 1
-        ? `${input.runs.length > 1 ? `${runLabel(input, only)}: ` : ""}${describeRun(only)}`
-        : headline === null
-          ? describeMany(usable)
-          : describeSeries(headline);
+    input.capacities.length > 0
+      ? capacityAnswer(input)
+      : only === undefined
+        ? noAnswer(input)
+        : usable.length === 1
+          ? `${input.runs.length > 1 ? `${runLabel(input, only)}: ` : ""}${describeRun(only)}`
+          : headline === null
+            ? describeMany(usable)
+            : describeSeries(headline);
   return [result, describeChecks(input), describeInvalid(input), describeFailures(input)]
     .filter((sentence) => sentence !== "")
     .join(" ");

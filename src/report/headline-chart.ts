@@ -78,7 +78,7 @@ const headlineX = (chart: HeadlineChart): Record<string, unknown> => {
 };
 
 /** Shares that all lie high are told apart by an axis that starts at the ten below them; dots need no zero. */
-const shareDomain = (values: readonly number[]): readonly [number, number] => {
+export const shareDomain = (values: readonly number[]): readonly [number, number] => {
   const low = Math.min(...values);
   const high = Math.max(...values);
   if (high <= 50) return [0, high === 0 ? 1 : high * 1.14];

@@ -1,4 +1,5 @@
 /** What a report is made from: typed rows, judgements, and facts already put into words. */
+import type { Capacity } from "#judge/capacity.ts";
 import type { CheckResult } from "#judge/checks.ts";
 import type { Finding } from "#judge/finding.ts";
 import type { Verdict } from "#judge/verdict.ts";
@@ -42,6 +43,8 @@ export interface ReportInput {
   readonly checks: readonly CheckResult[];
   readonly checksPassed: readonly string[];
   readonly checksFailed: readonly string[];
+  /** What a search found, one for each point of the sweep; empty where nothing is searched for. */
+  readonly capacities: readonly Capacity[];
   /** The figure at the top; null when the experiment names none. */
   readonly headline: { readonly metric: string; readonly against: string } | null;
   /** Shell command that runs the same again; null for foreign logs. */

@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from "vega-lite";
 import { answerOf } from "#report/answer.ts";
 import { batchSharesChart, batchSizesChart } from "#report/batch-chart.ts";
+import { capacityCharts, capacitySection } from "#report/capacity.ts";
 import { checksSection } from "#report/checks.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
@@ -41,6 +42,7 @@ interface NamedChart {
 
 interface Charts {
   readonly headline: NamedChart | null;
+  readonly capacities: readonly (readonly NamedChart[])[];
   readonly cdf: NamedChart | null;
   readonly batchSizes: NamedChart | null;
   readonly overTime: ReadonlyMap<number, NamedChart>;
@@ -162,6 +164,7 @@ const chartsOf = (input: ReportInput, headline: HeadlineChart | null): Charts =>
     headline === null
       ? null
       : { file: "headline.svg", alt: headline.title, spec: headlineChart(headline) },
+  capacities: capacityCharts(input),
   cdf: cdfOf(input),
   batchSizes: batchSizesOf(input),
   overTime: overTimeByRun(input),
@@ -177,6 +180,7 @@ const show = (chart: NamedChart | null | undefined, folder: string): string =>
 const topFigure = (input: ReportInput, charts: Charts): NamedChart | null => {
   const usable = input.runs.find((run) => isUsable(run) && charts.overTime.has(run.analysis.index));
   const course = usable === undefined ? null : (charts.overTime.get(usable.analysis.index) ?? null);
+  if (input.capacities.length > 0 && charts.headline === null) return null;
   return charts.headline ?? (input.runs.length > 1 ? charts.cdf : course) ?? course;
 };
 
@@ -270,6 +274,8 @@ const markdownOf = (
     answerOf(input, headline),
     verdictLine(input),
     show(topFigure(input, charts), folder),
+    capacitySection(input, charts.capacities, folder),
+    input.capacities.length > 0 ? "## All loads that were tried" : "",
     headlineTable(input),
     `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests.`,
     checksSection(input),
@@ -296,7 +302,13 @@ export const renderReport = async (input: ReportInput): Promise<RenderedReport> 
   const headline = headlineOf(input);
   const charts = chartsOf(input, headline);
   const svgs = new Map<string, string>();
-  const all = [charts.headline, charts.cdf, charts.batchSizes, ...charts.overTime.values()];
+  const all = [
+    charts.headline,
+    ...charts.capacities.flat(),
+    charts.cdf,
+    charts.batchSizes,
+    ...charts.overTime.values(),
+  ];
   for (const chart of all) if (chart !== null) svgs.set(chart.file, await renderSvg(chart.spec));
   return {
     charts: svgs,

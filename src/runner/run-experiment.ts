@@ -18,6 +18,7 @@ import { type ResultsFolder, runFolders, SUPERSEDED_FOLDER } from "#runner/resul
 import { decideRun, type RunDecision } from "#runner/resume.ts";
 import type { RoleProgram } from "#runner/role-commands.ts";
 import { runOnce, writeRun } from "#runner/run-once.ts";
+import { assert } from "#stdx/assert.ts";
 import {
   FILES,
   RESULTS_SCHEMA_VERSION,
@@ -31,9 +32,14 @@ const RESERVE_FILE = ".reserve.tmp";
 /** With less than this left no run is started. */
 const FREE_BYTES_MIN = 2 * 1024 * 1024;
 
+/** Says which run is next, given how those that are over ended; null when no other is needed. */
+export type ChooseRun = (states: ReadonlyMap<number, RunState>) => Promise<PlannedRun | null>;
+
 export interface RunExperimentOptions {
   readonly results: ResultsFolder;
   readonly runs: readonly PlannedRun[];
+  /** Picks from `runs`; all of them are executed, in their order, when absent. */
+  readonly choose?: ChooseRun;
   readonly program: RoleProgram;
   /** Revision of the code, "" when unknown. */
   readonly revision: string;
@@ -60,6 +66,11 @@ export type ExperimentOutcome =
       /** What went wrong beside the runs, such as a full disk at the very end. */
       readonly problems: readonly string[];
     };
+
+const inOrder =
+  (runs: readonly PlannedRun[]): ChooseRun =>
+  (states) =>
+    Promise.resolve(runs.find(({ index }) => !states.has(index)) ?? null);
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
@@ -136,11 +147,16 @@ class ExperimentRunner {
   }
 
   async #executeAll(): Promise<void> {
-    for (const decision of await this.#decide()) {
-      if (this.#options.interrupt.aborted) return;
-      if (decision.kept) this.#states.set(decision.run.index, "done");
+    const { runs, choose = inOrder(runs), interrupt } = this.#options;
+    const decisions = await this.#decide();
+    while (!interrupt.aborted && !this.#isRemoved) {
+      const next = await choose(this.#states);
+      if (next === null) return;
+      assert(!this.#states.has(next.index), "a run is chosen once");
+      const decision = decisions.find(({ run }) => run.index === next.index);
+      assert(decision !== undefined, "only planned runs are chosen");
+      if (decision.kept) this.#states.set(next.index, "done");
       else await this.#execute(decision);
-      if (this.#isRemoved) return;
     }
   }
 
@@ -161,8 +177,12 @@ class ExperimentRunner {
       }
     }
     this.#journal.recordAll(planned);
-    for (const { run, kept, reason } of isResumed ? decisions : [])
-      this.#options.observe({ kind: "resumed", run, kept, reason });
+    for (const { run, kept, reason } of isResumed ? decisions : []) {
+      // Where runs are chosen, one that was not started may never be.
+      const isTold =
+        this.#options.choose === undefined || latest.get(run.index)?.state !== "planned";
+      if (isTold) this.#options.observe({ kind: "resumed", run, kept, reason });
+    }
     return decisions;
   }
 

@@ -1,4 +1,4 @@
-/** The regularised incomplete beta function, on which Student's t and the exact binomial interval rest. */
+/** The regularised incomplete beta function, on which Student's t and the binomial distribution rest. */
 import { lnGamma } from "#stdx/gamma-function.ts";
 
 const TERMS_MAX = 500;
@@ -37,18 +37,4 @@ export const incompleteBeta = (x: number, a: number, b: number): number => {
   return x < (a + 1) / (a + b + 2)
     ? (front * fraction(x, a, b)) / a
     : 1 - (front * fraction(1 - x, b, a)) / b;
-};
-
-const ROOT_PRECISION = 1e-13;
-
-/** The root of a function that rises from below zero at `low` to above zero at `high`. */
-export const risingRoot = (f: (x: number) => number, low: number, high: number): number => {
-  let [left, right] = [low, high];
-  while (right - left > ROOT_PRECISION * (Math.abs(left) + Math.abs(right))) {
-    const middle = (left + right) / 2;
-    if (middle === left || middle === right) break;
-    if (f(middle) < 0) left = middle;
-    else right = middle;
-  }
-  return (left + right) / 2;
 };

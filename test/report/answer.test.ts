@@ -24,6 +24,7 @@ const done = {
 } as unknown as ReportedRun;
 const input = {
   runs: [done, done],
+  capacities: [],
   checksPassed: [],
   checksFailed: [],
 } as unknown as ReportInput;

@@ -9,8 +9,10 @@ import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, type LoadOptions, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
+import { RunSearch } from "#cli/search-runs.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import { showPlan } from "#cli/show-plan.ts";
+import type { Plan } from "#experiment/resolved.ts";
 import { startClock, toAbsolute } from "#host/clock.ts";
 import { readCodeFacts } from "#host/host-facts.ts";
 import { openLocalHost } from "#remote/local.ts";
@@ -136,6 +138,13 @@ const prepare = async (context: CliContext, file: string, flags: ExperimentFlags
   return { context, flags, file, loaded, results: created.value, revision };
 };
 
+const openSearch = (
+  plan: Plan,
+  folder: string,
+  say: (text: string) => void,
+): Promise<RunSearch | null> =>
+  plan.search === undefined ? Promise.resolve(null) : RunSearch.open({ folder, plan, say });
+
 const execute = async ({ context, loaded, results, revision }: Job): Promise<ExperimentOutcome> => {
   const clock = startClock();
   const { stdout } = process;
@@ -151,9 +160,12 @@ const execute = async ({ context, loaded, results, revision }: Job): Promise<Exp
   using interrupts = takeInterrupts((text) => view.say(text));
   view.start();
   try {
+    const search = await openSearch(loaded.plan, results.folder, (text) => view.say(text));
+    if (search !== null) view.countDown(search.runsLeft);
     return await runExperiment({
       results,
       runs: loaded.plan.runs,
+      ...(search === null ? {} : { choose: search.choose }),
       program: rolesOf(context),
       revision,
       openHost: (options) =>
@@ -210,11 +222,15 @@ const finish = async (job: Job, outcome: ExperimentOutcome): Promise<ExitCode> =
     say(resumeHint(job));
     return EXIT.INTERRUPTED;
   }
-  const notDone = job.loaded.plan.runs.filter(({ index }) => outcome.states.get(index) !== "done");
+  const { search, runs } = job.loaded.plan;
+  // A search needs few of the runs that are planned.
+  const needed =
+    search === undefined ? runs : runs.filter(({ index }) => outcome.states.has(index));
+  const notDone = needed.filter(({ index }) => outcome.states.get(index) !== "done");
   const runsFailed = notDone.length > 0 || outcome.problems.length > 0;
   const code = await report(job, runsFailed);
   if (notDone.length > 0)
-    say(`${notDone.length} of ${job.loaded.plan.runs.length} runs failed; ${resumeHint(job)}`);
+    say(`${notDone.length} of ${needed.length} runs failed; ${resumeHint(job)}`);
   return code;
 };
 
