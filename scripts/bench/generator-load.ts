@@ -13,7 +13,7 @@ import { ROOT } from "../step.ts";
 import { median } from "./summary.ts";
 
 const USAGE =
-  "usage: ./run bench load [repetitions] [--rates 1000,10000,…] [--seconds N] [--arrivals poisson|constant]";
+  "usage: ./run bench load [repetitions] [--rates 1000,10000,…] [--seconds N] [--arrivals poisson|constant] [--pacing nap|spin]";
 const WARM_UP_NS = 1e9;
 const COOL_DOWN_NS = 0.2e9;
 /** The kernel counts processor time in hundredths of a second. */
@@ -23,6 +23,7 @@ export interface LoadBenchOptions {
   readonly rates: readonly number[];
   readonly seconds: number;
   readonly arrivals: "poisson" | "constant";
+  readonly pacing: "nap" | "spin";
 }
 
 /** One pacer at one rate; lateness in ns, shares of one core. What does not apply is null. */
@@ -55,14 +56,16 @@ export const readLoadOptions = (args: readonly string[]): LoadBenchOptions | str
         rates: { type: "string", default: "1000,10000,20000,50000,100000" },
         seconds: { type: "string", default: "5" },
         arrivals: { type: "string", default: "poisson" },
+        pacing: { type: "string", default: "nap" },
       },
     });
-    const { arrivals } = values;
+    const { arrivals, pacing } = values;
     const rates = values.rates.split(",").map(Number);
     const seconds = Number(values.seconds);
     const isBad = [...rates, seconds].some((value) => !(value > 0) || !Number.isFinite(value));
     if (isBad || (arrivals !== "poisson" && arrivals !== "constant")) return USAGE;
-    return { rates, seconds, arrivals };
+    if (pacing !== "nap" && pacing !== "spin") return USAGE;
+    return { rates, seconds, arrivals, pacing };
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}\n${USAGE}`;
   }
@@ -163,11 +166,11 @@ interface SendingFigures {
 const runClient = async (
   dir: string,
   plan: string,
-  server: { readonly port: number; readonly pid: number },
+  server: { readonly port: number; readonly pid: number; readonly pacing: string },
 ): Promise<SendingFigures> => {
   const main = join(ROOT, "src/cli/main.ts");
   const role = ["clockwork", "client", `127.0.0.1:${server.port}`];
-  const flags = ["--plan", plan, "--run", "load", "--log-dir", dir];
+  const flags = ["--plan", plan, "--run", "load", "--log-dir", dir, "--pacing", server.pacing];
   const client = Bun.spawn([process.execPath, main, ...role, ...flags], {
     cwd: ROOT,
     stdout: "pipe",
@@ -230,7 +233,11 @@ const runGenerator = async (ratePerS: number, options: LoadBenchOptions): Promis
   const { child, port } = await startNullServer();
   try {
     const plan = writePlan(dir, ratePerS, options);
-    const figures = await runClient(dir, plan, { port, pid: child.pid });
+    const figures = await runClient(dir, plan, {
+      port,
+      pid: child.pid,
+      pacing: options.pacing,
+    });
     const log = await readLog(dir, figures);
     return {
       pacer: "generator",
@@ -322,7 +329,7 @@ export const benchLoad = async (
     groups.push(...at.values());
     console.log(formatLoad([...at.values()]));
   }
-  return `Lateness in µs; CPU in shares of one core; medians of ${repetitions}; ${options.seconds} s each, ${options.arrivals} arrivals.\n\n${formatLoad(groups)}`;
+  return `Lateness in µs; CPU in shares of one core; medians of ${repetitions}; ${options.seconds} s each, ${options.arrivals} arrivals, --pacing ${options.pacing}.\n\n${formatLoad(groups)}`;
 };
 
 const runReferences = async (

@@ -1,5 +1,6 @@
 /** One wake-up that can be moved: the only timer a role needs, because a state machine names its next instant. */
 import type { Clock } from "#host/clock.ts";
+import type { Pause } from "#host/pauses.ts";
 import { type Nanos, toMs } from "#stdx/nanos.ts";
 
 /**
@@ -33,6 +34,8 @@ export interface AlarmOptions {
   readonly mode: AlarmMode;
   /** Called once per arming, never before the instant and never from within `arm`. */
   readonly onDue: () => void;
+  /** Between two turns of the event loop, when it is turned until the instant; nothing unless given. */
+  readonly pause?: Pause;
   readonly timers?: Timers;
 }
 
@@ -41,6 +44,7 @@ export class Alarm {
   readonly #clock: Clock;
   readonly #mode: AlarmMode;
   readonly #onDue: () => void;
+  readonly #pause: Pause | undefined;
   readonly #timers: Timers;
   /** Null while disarmed. */
   #at: Nanos | null = null;
@@ -52,6 +56,7 @@ export class Alarm {
     this.#clock = options.clock;
     this.#mode = options.mode;
     this.#onDue = options.onDue;
+    this.#pause = options.pause;
     this.#timers = options.timers ?? realTimers;
   }
 
@@ -85,10 +90,12 @@ export class Alarm {
   }
 
   readonly #onWake = (): void => {
+    const isTurning = this.#immediate !== null;
     this.#timeout = null;
     this.#immediate = null;
     const at = this.#at;
     if (at === null) return;
+    if (isTurning) this.#pause?.(at);
     if (this.#clock.now() < at) {
       this.#wait(at);
       return;

@@ -5,7 +5,7 @@ import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
-import { nappingTimers } from "#host/nap-timers.ts";
+import { napping, spinning } from "#host/pauses.ts";
 import { RowLog } from "#host/row-log.ts";
 import {
   bytesOf,
@@ -47,6 +47,8 @@ export interface ClientProcessOptions {
   readonly seed: number;
   /** After the run: wait to be stopped, so that whoever controls the process decides when it ends. */
   readonly waitForStop: boolean;
+  /** How it waits for the next instant: `spin` keeps a core busy, `nap` leaves it to others while there is time. */
+  readonly pacing: "spin" | "nap";
   /** Takes each status line. */
   readonly onStatus: (line: StatusLine) => void;
   /** Takes lines for people. */
@@ -87,8 +89,9 @@ export class ClientProcess {
       this.#step({ kind: "timer" });
       this.#loop.end();
     };
-    const timers = nappingTimers(this.#clock, () => this.#alarm.at);
-    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
+    const clock = this.#clock;
+    const pause = options.pacing === "spin" ? spinning(clock) : napping(clock);
+    this.#alarm = new Alarm({ clock, mode: "precise", onDue, pause });
   }
 
   /** Connects, loads, sends, drains; settles once the log is closed. */
@@ -215,6 +218,15 @@ export class ClientProcess {
       responseSent,
       response: { kind: "infer", ...response },
     });
+    this.#sendDue();
+  }
+
+  /** A request that fell due while responses are read does not wait for the last of them. */
+  #sendDue(): void {
+    const at = this.#alarm.at;
+    if (at === null || at > this.#clock.now()) return;
+    this.#step({ kind: "timer" });
+    this.#link?.flushInferences();
   }
 
   #step(event: ClientEvent): void {

@@ -181,11 +181,18 @@ export class Link<E extends Endpoint> {
     if (lane === null || this.#reason !== null || this.#isBlocked || this.#queue.length > 0)
       return false;
     if (!lane.add(request)) {
-      this.#writeLane(lane);
+      this.flushInferences();
       if (this.#isBlocked || !lane.add(request)) return false;
     }
     this.#planFlush();
     return true;
+  }
+
+  /** Writes what `sendInference` took, without waiting for the end of the turn. */
+  flushInferences(): void {
+    const lane = this.#lane;
+    if (lane === null || !this.#socket.writable) return;
+    if (!lane.write(this.#socket)) this.#isBlocked = true;
   }
 
   #planFlush(): void {
@@ -293,7 +300,7 @@ export class Link<E extends Endpoint> {
 
   /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */
   #flush(isFinal: boolean): void {
-    if (this.#lane !== null) this.#writeLane(this.#lane);
+    this.flushInferences();
     let next = 0;
     const taken: OutgoingFrame<E["sends"]>[] = [];
     while (next < this.#queue.length && (isFinal || !this.#isBlocked) && this.#socket.writable) {
@@ -308,10 +315,6 @@ export class Link<E extends Endpoint> {
 
   #tellSent(frames: readonly OutgoingFrame<E["sends"]>[]): void {
     for (const frame of frames) this.#handlers.onSent?.(frame);
-  }
-
-  #writeLane(lane: InferenceLane): void {
-    if (this.#socket.writable && !lane.write(this.#socket)) this.#isBlocked = true;
   }
 
   /** Writes some messages beginning at index `first` as one write; returns the index after the last. */

@@ -12,7 +12,7 @@ import {
 } from "#host/link.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
-import { nappingTimers } from "#host/nap-timers.ts";
+import { napping } from "#host/pauses.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { EMPTY_PAYLOAD, toPayload } from "#host/wire-mapping.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
@@ -78,8 +78,8 @@ export class WorkerProcess {
       this.#carryOut(this.#worker.step(this.#clock.now(), { kind: "timer" }));
       this.#loop.end();
     };
-    const timers = nappingTimers(this.#clock, () => this.#alarm.at, NAP_MAX);
-    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, timers });
+    const pause = napping(this.#clock, NAP_MAX);
+    this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, pause });
   }
 
   /** Listens until stopped; fails, with the reason, where it cannot listen. */

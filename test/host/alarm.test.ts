@@ -95,6 +95,34 @@ test("precise: sleeps until 2 ms before, then turns the event loop", () => {
   expect(timers.pendingCount).toBe(0);
 });
 
+test("precise: pauses between turns, not after a sleep, and fires at once when a pause reaches the instant", () => {
+  let now: Nanos = ZERO_NS;
+  const clock: Clock = { epochNs: 0n, now: () => now };
+  const timers = new HandTimers();
+  const dueAt: Nanos[] = [];
+  const paused: Nanos[] = [];
+  const pause = (at: Nanos): void => {
+    paused.push(at);
+    now = ns(now + MILLISECOND);
+  };
+  const alarm = new Alarm({
+    clock,
+    mode: "precise",
+    onDue: () => dueAt.push(now),
+    pause,
+    timers,
+  });
+  const at = ns(4.5 * MILLISECOND);
+  alarm.arm(at);
+  expect(timers.delaysMs).toEqual([2]);
+  now = ns(2 * MILLISECOND);
+  timers.fire();
+  expect(paused).toEqual([]);
+  for (let turn = 0; turn < 3; turn++) timers.fire();
+  expect(paused).toEqual([at, at, at]);
+  expect(dueAt).toEqual([ns(5 * MILLISECOND)]);
+});
+
 test.each<AlarmMode>(["coarse", "precise"])("%s: moved, the old instant is forgotten", (mode) => {
   const { alarm, timers, dueAt, at, setNow } = setUp(mode);
   alarm.arm(at(5));

@@ -73,6 +73,7 @@ const makeRun = (
     hasInputs: false,
     seed: 1,
     waitForStop: false,
+    pacing: "nap",
     onLine: () => undefined,
     onStatus: (line) => {
       lines.push(line);

@@ -7,13 +7,21 @@ test("options have defaults, and bad ones are refused with the usage", () => {
     rates: [1000, 10_000, 20_000, 50_000, 100_000],
     seconds: 5,
     arrivals: "poisson",
+    pacing: "nap",
   });
   expect(readLoadOptions(["--rates", "5", "--seconds", "0.5", "--arrivals", "constant"])).toEqual({
     rates: [5],
     seconds: 0.5,
     arrivals: "constant",
+    pacing: "nap",
   });
-  for (const bad of [["--rates", "1,x"], ["--seconds", "-1"], ["--arrivals", "even"], ["--what"]])
+  for (const bad of [
+    ["--rates", "1,x"],
+    ["--seconds", "-1"],
+    ["--arrivals", "even"],
+    ["--pacing", "hop"],
+    ["--what"],
+  ])
     expect(readLoadOptions(bad)).toContain("usage: ./run bench load");
 });
 

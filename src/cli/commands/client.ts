@@ -1,7 +1,7 @@
 /** The `client` command: the load generator of one run, by hand or under the runner's control. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
@@ -22,6 +22,7 @@ interface ClientFlags {
   readonly control?: true;
   readonly modelDir: string;
   readonly clientId: number;
+  readonly pacing: "nap" | "spin";
 }
 
 interface Address {
@@ -177,6 +178,11 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
       parseClientId,
       0,
     )
+    .addOption(
+      new Option("--pacing <how>", "between requests: nap, or spin on a core of its own")
+        .choices(["nap", "spin"])
+        .default("nap"),
+    )
     .action(async ({ host, port }: Address, flags: ClientFlags) => {
       const run = readRun(resolve(context.cwd, flags.plan), flags.run);
       const client = new ClientProcess({
@@ -186,6 +192,7 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
         load: toLoad(run, flags, context.cwd),
         hasInputs: run.workload.inputs,
         seed: run.seed,
+        pacing: flags.pacing,
         waitForStop: flags.control === true,
         onStatus: (line) => printLine(formatStatusLine(line)),
         onLine: printLine,

@@ -21,7 +21,7 @@ import type { Arrival } from "#workload/arrival.ts";
 const START_LEAD = ns(50 * MILLISECOND);
 const PROGRESS_EVERY = SECOND;
 /** Requests handled in one step; more that are due follow in the next, after responses had their turn. */
-const BATCH_MAX = 256;
+const BATCH_MAX = 64;
 /** Ids are signed 32-bit numbers on the wire. */
 const ID_MAX = 2 ** 31 - 1;
 
