@@ -18,6 +18,7 @@ import {
   failureTable,
   headlineTable,
   latencyTable,
+  latenessTable,
   loadTable,
   predictionTable,
   runTable,
@@ -201,16 +202,23 @@ const latencySection = (input: ReportInput, charts: Charts, folder: string): str
     "## Latency",
     topFigure(input, charts) === charts.cdf ? "" : show(charts.cdf, folder),
     perRun(input, latencyTable(input)),
-    `Percentiles are exact, over all successful responses of the measurement window. ${shortSamples(input)}`.trim(),
+    `Percentiles are exact, over all successful responses of the measurement window, of all generators together. ${shortSamples(input)}`.trim(),
   ]);
 
 const loadSection = (input: ReportInput): string => {
   const failures = failureTable(input);
+  const lateness = latenessTable(input);
   return paragraphs([
     "## Load and outcomes",
     perRun(input, loadTable(input)),
-    "Expected: what the arrival process announced for the measurement window (a mean where arrivals are drawn; none for closed loops). Dropped requests were due but never sent.",
+    "Expected: what the arrival process announced for the measurement window (a mean where arrivals are drawn; none for closed loops). Dropped requests were due but never sent. Cut: scheduled before and after the window, in warm-up and cool-down, and in no number of this report.",
     failures === "" ? "" : paragraphs(["Requests that did not succeed:", perRun(input, failures)]),
+    lateness === ""
+      ? ""
+      : paragraphs([
+          "Send lateness is how long after it was due a request was sent, and part of its latency; receive lateness goes from the controller's write of a response to its reading, network included.",
+          perRun(input, lateness),
+        ]),
   ]);
 };
 
@@ -277,7 +285,7 @@ const markdownOf = (
     capacitySection(input, charts.capacities, folder),
     input.capacities.length > 0 ? "## All loads that were tried" : "",
     headlineTable(input),
-    `${note}Latency counts from ${latencyStart(input)}, over successful responses; SLO attainment is over all scheduled requests.`,
+    `${note}Latency counts from ${latencyStart(input)}, over successful responses; service time from when it was sent. SLO attainment is over all scheduled requests.`,
     checksSection(input),
     verdictSection(input),
     whatSection(input),

@@ -48,7 +48,7 @@ const windowFacts = (run: ReportedRun): readonly Fact[] => {
     ? [
         {
           name: "Measurement window",
-          value: `${length}, from ${duration(window.measureStartNs)} after the start of sending`,
+          value: `${length}: requests scheduled from ${duration(window.measureStartNs)} to ${duration(window.measureEndNs)} after the start of sending, which ended at ${duration(window.sendEndNs)}`,
         },
       ]
     : [

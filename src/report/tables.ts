@@ -22,6 +22,7 @@ const HEADLINE_COLUMNS: readonly MetricColumn[] = [
   { head: "p99", metric: "latency_p99", hasRange: true },
   { head: "p99.9", metric: "latency_p999" },
   { head: "max", metric: "latency_max" },
+  { head: "Service time p99", metric: "service_time_p99" },
 ];
 
 const scheduledOf = (run: ReportedRun): number =>
@@ -128,31 +129,49 @@ export const systemTable = (input: ReportInput): string =>
 export const loadTable = (input: ReportInput): string => {
   const columns = [
     left("Run"),
+    right("Cut before"),
     ...["Expected", "Scheduled", "Sent", "Dropped", "ok", "fail", "unknown"].map(right),
+    right("Cut after"),
     right("Throughput"),
-    right("Send lateness p50"),
-    right("p99"),
-    right("max"),
   ];
   const rows = input.runs.map((run) => {
-    const { stored, metrics, view } = run.analysis;
+    const { stored, metrics, view, whole } = run.analysis;
     const expected = stored?.expected_requests ?? null;
     const scheduled = scheduledOf(run);
     const dropped = outcomeOf(run, "dropped");
     return [
       markedLabel(input, run),
+      whole === null ? "–" : grouped(whole.beforeWindow),
       expected === null ? "–" : grouped(Math.round(expected)),
       grouped(scheduled),
       view === "client" ? grouped(scheduled - dropped) : "–",
       view === "client" ? grouped(dropped) : "–",
       ...["ok", "fail", "unknown"].map((outcome) => grouped(outcomeOf(run, outcome))),
+      whole === null ? "–" : grouped(whole.afterWindow),
       metricText(metrics["throughput"]),
-      metricText(metrics["send_lateness_p50"]),
-      metricText(metrics["send_lateness_p99"]),
-      metricText(metrics["send_lateness_max"]),
     ];
   });
   return table(columns, rows);
+};
+
+/** How far the generators were from the schedule and from the network; "" where no client's log says. */
+export const latenessTable = (input: ReportInput): string => {
+  const runs = input.runs.filter((run) => run.analysis.metrics["send_lateness_p99"] !== undefined);
+  const parts = ["p50", "p99", "p999", "max"];
+  const heads = ["p50", "p99", "p99.9", "max"];
+  const columns = [
+    left("Run"),
+    ...["Send", "Receive"].flatMap((way) =>
+      heads.map((head, at) => right(at === 0 ? `${way} lateness ${head}` : head)),
+    ),
+  ];
+  const rows = runs.map((run) => [
+    markedLabel(input, run),
+    ...["send_lateness", "receive_lateness"].flatMap((metric) =>
+      parts.map((part) => metricText(run.analysis.metrics[`${metric}_${part}`])),
+    ),
+  ]);
+  return rows.length === 0 ? "" : table(columns, rows);
 };
 
 const CODES: Readonly<Record<number, string>> = {
