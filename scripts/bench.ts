@@ -5,6 +5,7 @@ import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
 import { benchSchedule } from "./bench/schedule.ts";
 import { formatSummary, type Series } from "./bench/summary.ts";
+import { benchTraceMemory } from "./bench/trace-memory.ts";
 import { runStep } from "./step.ts";
 
 const benchCheck = async (repetitions: number): Promise<readonly Series[]> => {
@@ -42,6 +43,7 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["load", load],
   ["saturation", withoutOptions(benchSaturation)],
   ["schedule", withoutOptions(benchSchedule)],
+  ["trace-memory", withoutOptions(benchTraceMemory)],
   ["check", withoutOptions(benchCheck)],
 ]);
 

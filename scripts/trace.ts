@@ -2,13 +2,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { expandTraceName } from "#cli/count-trace.ts";
 import { parseAzureTrace } from "#workload/azure-trace.ts";
 import { compareWithPublished, formatComparison } from "./trace/compare.ts";
 import { fetchTrace } from "./trace/fetch.ts";
 import { generateTrace } from "./trace/generate.ts";
 
 const USAGE = `usage: ./run trace generate --out FILE [--functions N] [--minutes M] [--first-minute K] [--seed S]
-         writes a synthetic trace and prints how far it is from the published statistics
+         writes a synthetic trace and prints how far it is from the published statistics;
+         a FILE such as d{01..14}.csv gets the same functions on consecutive days (take --minutes 1440)
        ./run trace fetch --day 1..14 --out FOLDER [--sha256 HEX]
          fetches the public data set (143 MB), checks it, and unpacks that day (about 140 MB)`;
 
@@ -52,19 +54,24 @@ const outOf = (values: Values, what: string): string => {
 };
 
 const generate = (values: Values): void => {
-  const path = outOf(values, "file");
-  const text = generateTrace({
+  const paths = expandTraceName(outOf(values, "file"));
+  const options = {
     functions: whole(values.functions, "functions", [1, 100_000]),
     minutes: whole(values.minutes, "minutes", [1, 1440]),
     firstMinute: whole(values["first-minute"], "first-minute", [0, 1440]),
     seed: whole(values.seed, "seed", [0, Number.MAX_SAFE_INTEGER]),
-  });
-  const parsed = parseAzureTrace(text);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  console.log(`${formatComparison(compareWithPublished(parsed.value))}\n`);
-  console.log(`wrote ${path} (${text.length} bytes)`);
+  };
+  for (const [index, path] of paths.entries()) {
+    const text = generateTrace({ ...options, day: index + 1 });
+    if (index === 0) {
+      const parsed = parseAzureTrace(text);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+      console.log(`${formatComparison(compareWithPublished(parsed.value))}\n`);
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    console.log(`wrote ${path} (${text.length} bytes)`);
+  }
 };
 
 const main = async (argv: readonly string[]): Promise<void> => {

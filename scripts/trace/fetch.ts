@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
-import { AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
+import { AzureTraceReader } from "#workload/azure-trace.ts";
+import { formatTraceProblems } from "#workload/trace-problems.ts";
 
 /** Where the data set's own page sends its readers (the blob storage named in older texts is closed to the public). */
 export const DATASET_URL =
@@ -95,20 +96,20 @@ const unpack = async (archive: string, member: string, dir: string): Promise<voi
 };
 
 const check = async (path: string): Promise<string> => {
-  const reader = new AzureTraceReader();
+  const reader = new AzureTraceReader({ begin: () => null, add: () => null });
   const decoder = new TextDecoder();
   for await (const chunk of Bun.file(path).stream())
     reader.push(decoder.decode(chunk, { stream: true }));
   reader.push(decoder.decode());
   const parsed = reader.finish();
   if (!parsed.ok) throw new Error(formatTraceProblems(path, parsed.error));
-  const { functions, minuteCount } = parsed.value;
-  if (functions.length < FUNCTIONS_MIN) {
+  const { functionCount, minuteCount } = parsed.value;
+  if (functionCount < FUNCTIONS_MIN) {
     throw new Error(
-      `${path} has ${functions.length} functions; a day of the release has more than ${FUNCTIONS_MIN}`,
+      `${path} has ${functionCount} functions; a day of the release has more than ${FUNCTIONS_MIN}`,
     );
   }
-  return `${functions.length} functions, ${minuteCount} minutes`;
+  return `${functionCount} functions, ${minuteCount} minutes`;
 };
 
 /** Fetches what is not there yet and unpacks one day; returns the path of its invocations. Throws with a reason. */

@@ -18,6 +18,8 @@ export interface GenerateOptions {
   /** Name of the first minute column, 1 for midnight. */
   readonly firstMinute: number;
   readonly seed: number;
+  /** 1 unless said; another day has the same functions with other counts. */
+  readonly day?: number;
 }
 
 const MINUTES_PER_DAY = 1440;
@@ -233,7 +235,8 @@ export const generateTrace = (options: GenerateOptions): string => {
   const rng = Rng.of(options.seed, "synthetic-azure-functions-2019");
   const rates = drawRates(options.functions, rng.split("rates"));
   const triggers = drawTriggers(rates, rng.split("triggers"));
-  const counts = rng.split("counts");
+  const { day = 1 } = options;
+  const counts = rng.split(day === 1 ? "counts" : `counts of day ${day}`);
   const rows = rates.map((rate, index) => {
     const trigger = triggers[index] ?? "others";
     const drawn = drawCounts({ rate, trigger }, options, counts.split(String(index)));

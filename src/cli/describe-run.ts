@@ -93,6 +93,17 @@ const traceFacts = (
           ? "1: every count as traced"
           : `every count × ${workload.loadFactor}`,
     },
+    ...(workload.sampleFunctions === undefined
+      ? []
+      : [
+          {
+            name: "Functions",
+            value:
+              workload.sampleFunctions < 1
+                ? `a sample: each with probability ${workload.sampleFunctions}, drawn with the run's seed`
+                : `a sample of ${workload.sampleFunctions}, drawn with the run's seed`,
+          },
+        ]),
     {
       name: "Placement",
       value: PLACEMENTS[workload.placement],

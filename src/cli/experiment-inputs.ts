@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { CliContext } from "#cli/context.ts";
+import { expandTraceName, readCountTrace } from "#cli/count-trace.ts";
 import { isFile, shownPath } from "#cli/import-experiment.ts";
 import type { Override } from "#experiment/override.ts";
 import { listNames, nearest, showValue } from "#experiment/problem.ts";
@@ -9,7 +10,7 @@ import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
 import { parseProfiles } from "#serving/worker/profiles.ts";
 import { assert } from "#stdx/assert.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
-import { type AzureTrace, AzureTraceReader, formatTraceProblems } from "#workload/azure-trace.ts";
+import type { CountTable } from "#workload/count-table.ts";
 import { traceProblems } from "#workload/trace-schedule.ts";
 
 /** A file that the experiment reads; the manifest names it with its hash. */
@@ -30,7 +31,7 @@ export interface InputScope {
 export interface Inputs {
   readonly files: readonly InputFile[];
   /** Traces by absolute path. */
-  readonly traces: ReadonlyMap<string, AzureTrace>;
+  readonly traces: ReadonlyMap<string, CountTable>;
   /** Mistakes of the experiment that only show with the files at hand. */
   readonly problems: readonly Problem[];
   /** Files that are not there. */
@@ -131,24 +132,27 @@ const missingFile = (
   };
 };
 
+/** Whether all files that a name stands for are there. */
+const isThere = (name: string): boolean => expandTraceName(name).every(isFile);
+
+/** One problem for each file that is missing; of several, those that are looked for where some are. */
+const missingFiles = (
+  place: { readonly path: string; readonly name: string },
+  tried: readonly string[],
+  cwd: string,
+): readonly Problem[] => {
+  const partly = tried.find((name) => expandTraceName(name).some(isFile));
+  if (partly === undefined) {
+    const files = tried.map((name) => expandTraceName(name)[0] ?? name);
+    return [missingFile(place, files, cwd)];
+  }
+  return expandTraceName(partly)
+    .filter((path) => !isFile(path))
+    .map((path) => missingFile({ ...place, name: path }, [path], cwd));
+};
+
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
-
-const readTrace = async (path: string): Promise<Result<AzureTrace, string>> => {
-  const reader = new AzureTraceReader();
-  const decoder = new TextDecoder();
-  try {
-    for await (const chunk of Bun.file(path).stream()) {
-      reader.push(decoder.decode(chunk, { stream: true }));
-      if (reader.isHopeless) break;
-    }
-  } catch (error) {
-    return err(`${path} cannot be read: ${messageOf(error)}`);
-  }
-  reader.push(decoder.decode());
-  const parsed = reader.finish();
-  return parsed.ok ? parsed : err(formatTraceProblems(path, parsed.error));
-};
 
 const readProfiles = (path: string): Result<readonly string[], string> => {
   try {
@@ -190,28 +194,32 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
   const missing: Problem[] = [];
   const problems: Problem[] = [];
   const unusable: string[] = [];
-  const traces = new Map<string, AzureTrace>();
+  const traces = new Map<string, CountTable>();
+  /** Of traces, as they are to be read. */
+  const names = new Set<string>();
   for (const role of ["trace", "profiles"] as const) {
     for (const place of namesOf(raw, role)) {
       const tried = candidates(role, place.name, scope);
-      const path = tried.find(isFile);
-      if (path === undefined) missing.push(missingFile(place, tried, scope.context.cwd));
-      else if (!files.some((file) => file.path === path)) files.push({ role, path });
+      const found = tried.find(isThere);
+      if (found === undefined) missing.push(...missingFiles(place, tried, scope.context.cwd));
+      for (const path of found === undefined ? [] : expandTraceName(found)) {
+        if (!files.some((file) => file.path === path)) files.push({ role, path });
+      }
+      if (found !== undefined && role === "trace") names.add(found);
     }
   }
+  for (const name of countsMinutes(raw) ? names : []) {
+    const trace = readCountTrace(name);
+    if (trace.ok) traces.set(name, trace.value);
+    else unusable.push(trace.error);
+  }
   for (const { role, path } of files) {
-    if (role === "trace") {
-      if (!countsMinutes(raw)) continue;
-      const trace = await readTrace(path);
-      if (trace.ok) traces.set(path, trace.value);
-      else unusable.push(trace.error);
-      continue;
-    }
+    if (role === "trace") continue;
     const models = readProfiles(path);
     if (models.ok) problems.push(...modelProblems(raw, path, models.value));
     else unusable.push(models.error);
   }
-  const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isFile) ?? null;
+  const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isThere) ?? null;
   return { files, traces, problems, missing, unusable, find };
 };
 
@@ -237,7 +245,7 @@ export const withAbsolutePaths = (plan: Plan, { find }: Inputs): Plan => {
 /** What keeps runs of the plan from replaying their traces; `plan` has absolute paths. */
 export const findTraceProblems = (
   plan: Plan,
-  traces: ReadonlyMap<string, AzureTrace>,
+  traces: ReadonlyMap<string, CountTable>,
 ): readonly Problem[] => {
   const found = new Map<string, Problem>();
   for (const { workload, point } of plan.runs) {

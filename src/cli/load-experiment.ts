@@ -17,7 +17,7 @@ import { formatProblems } from "#experiment/problem.ts";
 import type { Plan, Problem } from "#experiment/resolved.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { ok, type Result } from "#stdx/result.ts";
-import type { AzureTrace } from "#workload/azure-trace.ts";
+import type { CountTable } from "#workload/count-table.ts";
 
 /** What of the command line changes the experiment. */
 export interface LoadOptions {
@@ -48,7 +48,7 @@ export interface LoadedExperiment {
   /** Files that the runs read, for the manifest. */
   readonly inputs: readonly InputFile[];
   /** Traces by absolute path, already read. */
-  readonly traces: ReadonlyMap<string, AzureTrace>;
+  readonly traces: ReadonlyMap<string, CountTable>;
   /** Traces with a row per request, already read once. */
   readonly requestTraces: RequestTraces;
   /** The runs; paths in it are absolute. */

@@ -94,6 +94,7 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     startMinute: (value) => value === null || isWhole(value),
     loadFactor: isPositive,
     timeCompression: isPositive,
+    sampleFunctions: (value) => value === undefined || isPositive(value),
     placement: (value) => value === "even" || value === "uniform" || value === "poisson",
   },
 };

@@ -3,7 +3,6 @@ import { closeSync, openSync, readSync } from "node:fs";
 import type { Plan, PlannedRun, Problem, Workload } from "#experiment/resolved.ts";
 import { err, type Result } from "#stdx/result.ts";
 import { countInstances } from "#workload/arrival-process.ts";
-import { formatTraceProblems } from "#workload/azure-trace.ts";
 import {
   RECORDED_LAYOUT,
   type RecordedWorkload,
@@ -17,25 +16,40 @@ import {
   type TraceLayout,
 } from "#workload/request-trace.ts";
 import type { TextSource } from "#workload/trace-lines.ts";
+import { formatTraceProblems } from "#workload/trace-problems.ts";
 
 const PIECE_BYTES = 65_536;
 
 /** A file as a text; reading blocks, for as long as a piece takes to come from the page cache. Closed at its end. */
-const openText = (path: string): TextSource => {
+export const openText = (path: string): TextSource & { readonly close: () => void } => {
   const file = openSync(path, "r");
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const buffer = new Uint8Array(PIECE_BYTES);
   let isOpen = true;
+  const close = (): void => {
+    if (isOpen) closeSync(file);
+    isOpen = false;
+  };
   return {
     read: () => {
       if (!isOpen) return null;
       const length = readSync(file, buffer);
       if (length > 0) return decoder.decode(buffer.subarray(0, length), { stream: true });
-      closeSync(file);
-      isOpen = false;
+      close();
       return decoder.decode();
     },
+    close,
   };
+};
+
+/** Why a file could not be read to its end, in words; throws what is a bug. */
+export const readingFailure = (path: string, cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
+    return `${path}: the file is not UTF-8; is it compressed, or of another kind?`;
+  // What has no code is no failure of the outside world, but a bug.
+  if (!(cause instanceof Error) || typeof code !== "string") throw cause;
+  return `${path} cannot be read: ${cause.message}`;
 };
 
 /** The trace in a file, or what is wrong with it, in words. */
@@ -47,12 +61,7 @@ export const readRequestTrace = (
     const scanned = scanTrace(layout, () => openText(path));
     return scanned.ok ? scanned : err(formatTraceProblems(path, scanned.error));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
-      return err(`${path}: the file is not UTF-8; is it compressed, or of another kind?`);
-    // What has no code is no failure of the outside world, but a bug.
-    if (!(cause instanceof Error) || typeof code !== "string") throw cause;
-    return err(`${path} cannot be read: ${cause.message}`);
+    return err(readingFailure(path, cause));
   }
 };
 

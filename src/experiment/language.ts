@@ -168,6 +168,8 @@ export interface AzureFunctions2019Spec extends WorkloadCommon {
   readonly timeCompression?: number;
   /** Where in its minute an invocation falls: evenly spaced, each at random, or as a Poisson process with that mean (default "even"). */
   readonly placement?: "even" | "uniform" | "poisson";
+  /** Replays only some of the functions, drawn with the seed: a share below 1, or a whole number of them (default: all). */
+  readonly sampleFunctions?: number;
 }
 
 /** Replay of a trace with one row per request; see docs/workloads.md for the formats. */

@@ -213,6 +213,18 @@ export const fraction = (of: string, least: "positive" | "zero"): Reader<number>
   },
 });
 
+/** Some of many: a share of them below 1, from 1 on so many. */
+export const shareOrCount = (of: string): Reader<number> => ({
+  kind: "number",
+  read: (value) => {
+    const due = `${of}: a share above 0 and below 1, or a whole number of them`;
+    if (typeof value !== "number" || Number.isNaN(value)) return notANumber(value, due);
+    if (value > 0 && value < 1) return ok(value);
+    const isCount = Number.isInteger(value) && value >= 1 && value <= 1_000_000;
+    return isCount ? ok(value) : mistake(`${value} is out of range`, due);
+  },
+});
+
 export const yesOrNo = (): Reader<boolean> => ({
   kind: "boolean",
   read: (value) => {

@@ -129,6 +129,8 @@ export type Workload = WorkloadTimes &
         readonly loadFactor: number;
         readonly timeCompression: number;
         readonly placement: "even" | "uniform" | "poisson";
+        /** Functions that take part: a share of them when below 1, else so many; all when absent. */
+        readonly sampleFunctions?: number;
       }
     | RequestTraceWorkload
     /** Replay of a schedule that was recorded or written. */

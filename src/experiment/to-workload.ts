@@ -101,6 +101,7 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
       loadFactor: parsed.loadFactor ?? 1,
       timeCompression: parsed.timeCompression ?? 1,
       placement: parsed.placement ?? "even",
+      ...(parsed.sampleFunctions === undefined ? {} : { sampleFunctions: parsed.sampleFunctions }),
     };
   }
   if (parsed.arrivals === "recorded") {

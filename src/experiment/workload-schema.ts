@@ -8,6 +8,7 @@ import {
   fraction,
   type ReaderKind,
   rate,
+  shareOrCount,
   text,
   variation,
   whole,
@@ -203,6 +204,7 @@ const azureFunctions2019 = {
   loadFactor: maybe(factor("load factor")),
   timeCompression: maybe(factor("trace time per experiment time")),
   placement: maybe(choice("placement", ["even", "uniform", "poisson"])),
+  sampleFunctions: maybe(shareOrCount("functions")),
 };
 
 const requestTrace = {

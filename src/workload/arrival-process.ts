@@ -5,13 +5,8 @@ import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { Rng } from "#stdx/rng.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
-import {
-  type AzureTrace,
-  formatTraceProblems,
-  parseAzureTrace,
-  type TraceProblems,
-} from "#workload/azure-trace.ts";
 import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
+import { type CountTable, parseCountTable } from "#workload/count-table.ts";
 import { MarkovModulatedArrivals } from "#workload/markov-modulated.ts";
 import { MixArrivals, type MixedPart } from "#workload/mix.ts";
 import { RenewalArrivals } from "#workload/open-loop.ts";
@@ -19,6 +14,7 @@ import { RecordedReplay, recordedProblems } from "#workload/recorded-replay.ts";
 import { RequestReplay, replayProblems } from "#workload/request-replay.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
 import { type Share, SharedArrivals, shareFrom } from "#workload/share.ts";
+import { formatTraceProblems, type TraceProblems } from "#workload/trace-problems.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import { sendDuration, traceProblems } from "#workload/trace-schedule.ts";
 
@@ -33,7 +29,7 @@ export interface ArrivalProcessOptions {
   /** Text of the trace file; trace replay needs it, unless `trace` is given. */
   readonly traceCsv?: string;
   /** The trace file, parsed. */
-  readonly trace?: AzureTrace;
+  readonly trace?: CountTable;
   /** The trace of arrivals "trace" and "recorded", which need it. */
   readonly requestTrace?: RequestTrace;
   /** The part of the schedule that one of several generators sends; all of it when absent. */
@@ -142,7 +138,7 @@ const createProcess = (
     return ok(createLoad(workload, { seed, instances, end, share }));
   }
   const parsed =
-    options.trace === undefined ? parseAzureTrace(options.traceCsv ?? "") : ok(options.trace);
+    options.trace === undefined ? parseCountTable(options.traceCsv ?? "") : ok(options.trace);
   if (!parsed.ok) return err([unusableTrace(workload.trace, parsed.error)]);
   const problems = traceProblems(workload, parsed.value);
   if (problems.length > 0) return err(problems);

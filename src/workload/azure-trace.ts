@@ -2,6 +2,11 @@
 
 import { err, ok, type Result } from "#stdx/result.ts";
 import { splitCsvRow } from "#workload/csv-row.ts";
+import {
+  TRACE_PROBLEM_LIMIT,
+  type TraceProblem,
+  type TraceProblems,
+} from "#workload/trace-problems.ts";
 
 /** One function of the trace; only minutes with invocations are kept, since most are zero. */
 export interface TraceFunction {
@@ -22,30 +27,10 @@ export interface AzureTrace {
   /** The first minute as the header names it. */
   readonly firstMinute: number;
   readonly minuteCount: number;
+  /** Functions that were read, whether or not they were kept. */
+  readonly functionCount: number;
   readonly functions: readonly TraceFunction[];
 }
-
-/** One mistake in a trace file. */
-export interface TraceProblem {
-  /** 1-based line of the file. */
-  readonly line: number;
-  /** Name of the column, or "" when the whole line is meant. */
-  readonly column: string;
-  /** The offending text, shortened; "" when something is missing. */
-  readonly value: string;
-  readonly message: string;
-  /** What would be right. */
-  readonly remedy: string;
-}
-
-/** The first mistakes of a trace file and how many more there are. */
-export interface TraceProblems {
-  readonly problems: readonly TraceProblem[];
-  readonly omitted: number;
-}
-
-/** Problems listed one by one; the rest is counted. */
-export const TRACE_PROBLEM_LIMIT = 20;
 
 /** More invocations of one function in one minute are taken for a damaged file. */
 const COUNT_MAX = 1_000_000_000;
@@ -56,6 +41,14 @@ const LINE_CHARS_MAX = 1024 * 1024;
 const NAME_COLUMNS = ["HashOwner", "HashApp", "HashFunction", "Trigger"] as const;
 const VALUE_SHOWN_MAX = 40;
 
+/** Takes a trace as it is read; both answer with what is wrong, or null. */
+export interface TraceSink {
+  /** The header was read: its first minute and how many there are. */
+  begin(firstMinute: number, minuteCount: number): string | null;
+  /** A line was read; its arrays are used again for the next one. */
+  add(fn: TraceFunction): string | null;
+}
+
 const HEADER_REMEDY =
   "the first line must be HashOwner,HashApp,HashFunction,Trigger and then the minutes in rising order, as in the published files";
 
@@ -64,7 +57,10 @@ const shorten = (text: string): string =>
 
 /** Parses a trace piece by piece, so that a caller may stream it; `push` text in order, then `finish`. */
 export class AzureTraceReader {
+  /** Takes the functions instead of `#functions`. */
+  readonly #sink: TraceSink | null;
   readonly #functions: TraceFunction[] = [];
+  #functionCount = 0;
   readonly #problems: TraceProblem[] = [];
   #omitted = 0;
   #rest = "";
@@ -78,6 +74,11 @@ export class AzureTraceReader {
   // Reused for every row; the row keeps copies of the used part.
   #columns = new Uint16Array(0);
   #counts = new Float64Array(0);
+
+  /** With a sink the trace has no functions in the end: the sink has seen them. */
+  constructor(sink: TraceSink | null = null) {
+    this.#sink = sink;
+  }
 
   /** What follows cannot be understood, so that a caller need not read on. */
   get isHopeless(): boolean {
@@ -116,7 +117,7 @@ export class AzureTraceReader {
         message: "the file is empty",
         remedy: HEADER_REMEDY,
       });
-    else if (this.#functions.length === 0 && this.#problems.length === 0) {
+    else if (this.#functionCount === 0 && this.#problems.length === 0) {
       const remedy = "add at least one line with the invocations of a function";
       this.#report({
         line: this.#line,
@@ -133,6 +134,7 @@ export class AzureTraceReader {
       firstMinute: this.#firstMinute,
       minuteCount: this.#minuteCount,
       functions: this.#functions,
+      functionCount: this.#functionCount,
     });
   }
 
@@ -167,9 +169,17 @@ export class AzureTraceReader {
       this.#checkNameColumns(fields);
       if (this.#problems.length === before) this.#checkMinutes(fields.slice(NAME_COLUMNS.length));
     }
+    if (this.#problems.length === before) this.#begin();
     this.#headerFailed = this.#problems.length > before;
     this.#columns = new Uint16Array(this.#minuteCount);
     this.#counts = new Float64Array(this.#minuteCount);
+  }
+
+  #begin(): void {
+    const message = this.#sink?.begin(this.#firstMinute ?? 0, this.#minuteCount) ?? null;
+    if (message === null) return;
+    const remedy = "name the files of consecutive days, whole and in order";
+    this.#report({ line: 1, column: "", value: "", message, remedy });
   }
 
   #checkNameColumns(fields: readonly string[]): void {
@@ -288,14 +298,28 @@ export class AzureTraceReader {
     }
     const used = this.#readCounts(counts, isLast);
     if (used === null) return;
-    this.#functions.push({
-      owner: fields[0] ?? "",
-      app: fields[1] ?? "",
-      name: fields[2] ?? "",
-      trigger: fields[3] ?? "",
-      columns: this.#columns.slice(0, used),
-      counts: this.#counts.slice(0, used),
+    this.#functionCount++;
+    const [owner = "", app = "", name = "", trigger = ""] = fields;
+    const [usedColumns, usedCounts] = [
+      this.#columns.subarray(0, used),
+      this.#counts.subarray(0, used),
+    ];
+    if (this.#sink === null) {
+      const columns = usedColumns.slice();
+      this.#functions.push({ owner, app, name, trigger, columns, counts: usedCounts.slice() });
+      return;
+    }
+    const message = this.#sink.add({
+      owner,
+      app,
+      name,
+      trigger,
+      columns: usedColumns,
+      counts: usedCounts,
     });
+    if (message === null) return;
+    const remedy = "one line for each function, with all its invocations";
+    this.#report({ line: this.#line, column: "HashFunction", value: name, message, remedy });
   }
 
   /** Reads "0,3,0,…" into the reused arrays; returns how many minutes are not zero, or null after a problem. */
@@ -371,15 +395,4 @@ export const parseAzureTrace = (text: string): Result<AzureTrace, TraceProblems>
   const reader = new AzureTraceReader();
   reader.push(text);
   return reader.finish();
-};
-
-/** The problems as lines for people, each with file, line and column. */
-export const formatTraceProblems = (path: string, found: TraceProblems): string => {
-  const lines = found.problems.map((problem) => {
-    const column = problem.column === "" ? "" : `, column ${problem.column}`;
-    const value = problem.value === "" ? "" : ` (${JSON.stringify(problem.value)})`;
-    return `${path}:${problem.line}${column}: ${problem.message}${value}; ${problem.remedy}`;
-  });
-  if (found.omitted > 0) lines.push(`${path}: and ${found.omitted} more problems`);
-  return lines.join("\n");
 };

@@ -1,14 +1,14 @@
 /** What the replay of a trace will offer, in numbers and in words, without running it. */
-import { ns, ZERO_NS } from "#stdx/nanos.ts";
+import { ns } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import type { AzureTrace } from "#workload/azure-trace.ts";
+import type { CountTable } from "#workload/count-table.ts";
 import { plural, round } from "#workload/load-text.ts";
-import { TraceReplay } from "#workload/trace-replay.ts";
+import { MinuteCounter } from "#workload/minute-placement.ts";
 import {
   minuteLengthNs,
   minuteStart,
   minutesNeeded,
-  scheduleFunctions,
+  OfferedMinutes,
   sendDuration,
   startColumn,
   type TraceWorkload,
@@ -37,36 +37,38 @@ export interface TraceSummary {
 /** Counts what a replay will offer. The workload must fit the trace: `traceProblems` is empty. */
 export const summariseTrace = (
   workload: TraceWorkload,
-  trace: AzureTrace,
+  trace: CountTable,
   seed: number,
 ): TraceSummary => {
-  const schedules = scheduleFunctions(workload, trace, seed);
   const minutes = minutesNeeded(workload);
   const perMinute = new Float64Array(minutes);
-  let busiest = 0;
-  for (const schedule of schedules) {
-    let total = 0;
-    for (const [position, minute] of schedule.minutes.entries()) {
-      const count = schedule.counts[position] ?? 0;
-      perMinute[minute] = (perMinute[minute] ?? 0) + count;
-      total += count;
-    }
-    busiest = Math.max(busiest, total);
-  }
-  const offered = perMinute.reduce((sum, count) => sum + count, 0);
+  const perFunction = new Float64Array(trace.functionCount);
+  const offeredMinutes = new OfferedMinutes(workload, trace, seed);
+  const counter = new MinuteCounter(workload, trace, seed);
   const end = sendDuration(workload);
   const measureStart = workload.warmUpNs;
-  const process = new TraceReplay({ workload, trace, seed, instances: 1 });
-  const requests = process.expectedCount(ZERO_NS, end);
+  const measureEnd = measureStart + workload.durationNs;
+  let [requests, measuredRequests] = [0, 0];
+  for (let minute = offeredMinutes.next(); minute !== null; minute = offeredMinutes.next()) {
+    for (let i = 0; i < minute.size; i++) {
+      const [fn, count] = [minute.functions[i] ?? 0, minute.counts[i] ?? 0];
+      perMinute[minute.index] = (perMinute[minute.index] ?? 0) + count;
+      perFunction[fn] = (perFunction[fn] ?? 0) + count;
+    }
+    requests += counter.count(minute, 0, end);
+    measuredRequests += counter.count(minute, measureStart, measureEnd);
+  }
+  const offered = perMinute.reduce((sum, count) => sum + count, 0);
+  const busiest = perFunction.reduce((most, count) => Math.max(most, count), 0);
   const firstMinute = trace.firstMinute + startColumn(workload, trace);
   return {
-    functions: trace.functions.length,
-    activeFunctions: schedules.length,
+    functions: trace.functionCount,
+    activeFunctions: perFunction.filter((count) => count > 0).length,
     firstMinute,
     lastMinute: firstMinute + minutes - 1,
     minutes,
     requests,
-    measuredRequests: process.expectedCount(measureStart, ns(measureStart + workload.durationNs)),
+    measuredRequests,
     ratePerSMean: (requests * 1e9) / end,
     ratePerSMax: perMinute.reduce((max, count, index) => {
       const length = minuteStart(workload, index + 1) - minuteStart(workload, index);
@@ -99,6 +101,15 @@ const PLACEMENTS: Readonly<Record<TraceWorkload["placement"], string>> = {
     "The requests of a function in a minute are a Poisson process; the trace's number is its mean.",
 };
 
+const describeSample = ({ sampleFunctions }: TraceWorkload): string | null => {
+  if (sampleFunctions === undefined) return null;
+  const which =
+    sampleFunctions < 1
+      ? `each with probability ${sampleFunctions}`
+      : `${plural(sampleFunctions, "function")} of them`;
+  return `Only a sample of the functions is replayed, drawn with the run's seed: ${which}.`;
+};
+
 const describeLoadFactor = (workload: TraceWorkload): string | null => {
   if (workload.loadFactor === 1) return null;
   const rounding =
@@ -111,16 +122,18 @@ const describeLoadFactor = (workload: TraceWorkload): string | null => {
 /** Sentences for people: what is replayed, and what the settings do to the trace's rates. */
 export const describeTrace = (
   workload: TraceWorkload,
-  trace: AzureTrace,
+  trace: CountTable,
   seed: number,
 ): string[] => {
   const summary = summariseTrace(workload, trace, seed);
   const about = workload.placement === "even" ? "" : "about ";
   const loadFactor = describeLoadFactor(workload);
+  const sample = describeSample(workload);
   return [
     `Replays minutes ${summary.firstMinute} to ${summary.lastMinute} of ${plural(summary.functions, "function")} ` +
       `(${summary.activeFunctions.toLocaleString("en-US")} of them active; the busiest has ${round(summary.busiestFunctionShare * 100)} % of the requests).`,
     describeCompression(workload),
+    ...(sample === null ? [] : [sample]),
     ...(loadFactor === null ? [] : [loadFactor]),
     PLACEMENTS[workload.placement],
     `Offers ${about}${plural(Math.round(summary.requests), "request")}, ${about}${Math.round(summary.measuredRequests).toLocaleString("en-US")} of them measured: ` +

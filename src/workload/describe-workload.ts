@@ -8,7 +8,7 @@ import {
   createArrivalProcess,
   type ServedModels,
 } from "#workload/arrival-process.ts";
-import type { AzureTrace } from "#workload/azure-trace.ts";
+import type { CountTable } from "#workload/count-table.ts";
 import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { describeTrace } from "#workload/describe-trace.ts";
 import { arrivalsText, inSeconds, isExact, plural } from "#workload/load-text.ts";
@@ -20,7 +20,7 @@ export interface DescribeOptions {
   readonly seed: number;
   readonly models: ServedModels;
   /** Needed by the replay of Azure Functions 2019 only. */
-  readonly trace?: AzureTrace;
+  readonly trace?: CountTable;
   /** Needed by the replay of other traces. */
   readonly requestTrace?: RequestTrace;
 }

@@ -1,14 +1,14 @@
 /** Reads traces with one row per request, row by row, in the formats in which they are published. */
 import type { Workload } from "#experiment/resolved.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
+import { splitCsvRow } from "#workload/csv-row.ts";
+import { parseDateTime, parseInstant, startOfDay, wholeUnits } from "#workload/trace-instants.ts";
+import { LINE_LENGTH_MAX, type TextSource, TraceLines } from "#workload/trace-lines.ts";
 import {
   TRACE_PROBLEM_LIMIT,
   type TraceProblem,
   type TraceProblems,
-} from "#workload/azure-trace.ts";
-import { splitCsvRow } from "#workload/csv-row.ts";
-import { parseDateTime, parseInstant, startOfDay, wholeUnits } from "#workload/trace-instants.ts";
-import { LINE_LENGTH_MAX, type TextSource, TraceLines } from "#workload/trace-lines.ts";
+} from "#workload/trace-problems.ts";
 
 export type RequestTraceWorkload = Extract<Workload, { readonly arrivals: "trace" }>;
 

@@ -2,7 +2,7 @@
 import type { Problem, Workload } from "#experiment/resolved.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
-import type { AzureTrace, TraceFunction } from "#workload/azure-trace.ts";
+import type { CountTable } from "#workload/count-table.ts";
 
 export type TraceWorkload = Extract<Workload, { readonly arrivals: "azure-functions-2019" }>;
 
@@ -30,12 +30,15 @@ export const minutesNeeded = (workload: TraceWorkload): number => {
   return count;
 };
 
+/** Which minutes a trace has. */
+export type TraceMinutes = Pick<CountTable, "firstMinute" | "minuteCount">;
+
 /** 0-based column of the minute at which sending starts. */
-export const startColumn = (workload: TraceWorkload, trace: AzureTrace): number =>
+export const startColumn = (workload: TraceWorkload, trace: TraceMinutes): number =>
   workload.startMinute === null ? 0 : workload.startMinute - trace.firstMinute;
 
 /** What keeps a workload from being replayed from this trace; empty when nothing does. */
-export const traceProblems = (workload: TraceWorkload, trace: AzureTrace): readonly Problem[] => {
+export const traceProblems = (workload: TraceWorkload, trace: TraceMinutes): readonly Problem[] => {
   const last = trace.firstMinute + trace.minuteCount - 1;
   const has = `the trace has minutes ${trace.firstMinute} to ${last}`;
   const start = startColumn(workload, trace);
@@ -56,74 +59,108 @@ export const traceProblems = (workload: TraceWorkload, trace: AzureTrace): reado
   return [{ path: "workload.duration", value: `"${seconds}s"`, message, remedy }];
 };
 
-/** Requests that one function offers in each used minute, in order; minutes without requests are left out. */
-export interface FunctionSchedule {
-  /** 0-based row of the trace. */
-  readonly row: number;
-  /** 0-based indices of used minutes, ascending. */
-  readonly minutes: Uint32Array;
+/** The functions that take part, when only some of a trace's are replayed; null for all. */
+export const sampledFunctions = (
+  { sampleFunctions: wanted }: TraceWorkload,
+  functions: number,
+  seed: number,
+): Uint8Array | null => {
+  if (wanted === undefined || wanted >= functions) return null;
+  const rng = Rng.of(seed, "azure-functions-2019/sample");
+  if (wanted < 1) return Uint8Array.from({ length: functions }, () => +(rng.uniform() < wanted));
+  const isIn = new Uint8Array(functions);
+  // Every set of so many functions is as likely as any other (Floyd): each step adds one that is not in yet.
+  for (let last = functions - wanted; last < functions; last++) {
+    const drawn = rng.below(last + 1);
+    isIn[isIn[drawn] === 1 ? last : drawn] = 1;
+  }
+  return isIn;
+};
+
+/** What the functions offer in one used minute; the arrays are longer than `size` and are used again. */
+export interface OfferedMinute {
+  /** 0-based position among the used minutes. */
+  readonly index: number;
+  /** In workload time. */
+  readonly startNs: number;
+  readonly lengthNs: number;
+  readonly size: number;
+  readonly functions: Uint32Array;
   /** Whole numbers; with Poisson placement the mean, perhaps fractional. */
   readonly counts: Float64Array;
 }
 
 /**
- * Scales one function's counts. A factor carries the fraction from minute to minute, so that at any time the function
- * has offered its scaled total to within one request; where it starts is drawn, so that rare functions are neither all
- * lost nor all kept when the load is scaled down.
+ * Goes through the used minutes of a trace and scales their counts. A factor carries the fraction from minute to
+ * minute, so that at any time a function has offered its scaled total to within one request; where it starts is drawn,
+ * so that rare functions are neither all lost nor all kept when the load is scaled down.
  */
-const scaleCounts = (
-  workload: TraceWorkload,
-  counts: Float64Array,
-  carry: number,
-): Float64Array => {
-  const factor = workload.loadFactor;
-  if (factor === 1) return counts;
-  if (workload.placement === "poisson") return counts.map((count) => count * factor);
-  let seen = 0;
-  let given = 0;
-  return counts.map((count) => {
-    seen += count;
-    const due = Math.floor(seen * factor + carry);
-    const now = due - given;
-    given = due;
-    return now;
-  });
-};
+export class OfferedMinutes {
+  readonly #workload: TraceWorkload;
+  readonly #table: CountTable;
+  readonly #isIn: Uint8Array | null;
+  /** Of each function, where counts have to be whole: invocations seen and requests given so far. */
+  readonly #carry: Float64Array | null;
+  readonly #seen: Float64Array;
+  readonly #given: Float64Array;
+  readonly #first: number;
+  readonly #end: number;
+  #index = 0;
+  #functions = new Uint32Array(0);
+  #counts = new Float64Array(0);
 
-const cut = (fn: TraceFunction, from: number, to: number): readonly [number, number] => {
-  let low = 0;
-  while (low < fn.columns.length && (fn.columns[low] ?? 0) < from) low++;
-  let high = low;
-  while (high < fn.columns.length && (fn.columns[high] ?? 0) < to) high++;
-  return [low, high];
-};
-
-/** The schedule of every function that offers anything in the used minutes, in file order. */
-export const scheduleFunctions = (
-  workload: TraceWorkload,
-  trace: AzureTrace,
-  seed: number,
-): readonly FunctionSchedule[] => {
-  const start = startColumn(workload, trace);
-  const end = start + minutesNeeded(workload);
-  const rng = Rng.of(seed, "azure-functions-2019/load-factor");
-  const schedules: FunctionSchedule[] = [];
-  for (const [row, fn] of trace.functions.entries()) {
-    // Drawn for silent functions too, so that it depends on the row alone; 20 bits keep the sums below exact.
-    const carry = (rng.uint32() >>> 12) / 2 ** 20;
-    const [low, high] = cut(fn, start, end);
-    const counts = scaleCounts(workload, fn.counts.subarray(low, high), carry);
-    const offered: number[] = [];
-    for (const [i, count] of counts.entries()) if (count > 0) offered.push(i);
-    if (offered.length === 0) continue;
-    schedules.push({
-      row,
-      minutes: Uint32Array.from(offered, (i) => (fn.columns[low + i] ?? 0) - start),
-      counts: Float64Array.from(offered, (i) => counts[i] ?? 0),
-    });
+  constructor(workload: TraceWorkload, table: CountTable, seed: number) {
+    this.#workload = workload;
+    this.#table = table;
+    const { functionCount } = table;
+    this.#isIn = sampledFunctions(workload, functionCount, seed);
+    const mustCarry = workload.loadFactor !== 1 && workload.placement !== "poisson";
+    const rng = Rng.of(seed, "azure-functions-2019/load-factor");
+    // 20 bits keep the sums below exact.
+    this.#carry = mustCarry
+      ? Float64Array.from({ length: functionCount }, () => (rng.uint32() >>> 12) / 2 ** 20)
+      : null;
+    this.#seen = new Float64Array(mustCarry ? functionCount : 0);
+    this.#given = new Float64Array(mustCarry ? functionCount : 0);
+    this.#first = startColumn(workload, table);
+    this.#end = minutesNeeded(workload);
   }
-  return schedules;
-};
+
+  /** The next used minute; null after the last. Valid until the next call. */
+  next(): OfferedMinute | null {
+    if (this.#index >= this.#end) return null;
+    const index = this.#index++;
+    const cells = this.#table.cellsOf(this.#first + index);
+    if (this.#functions.length < cells.size) {
+      this.#functions = new Uint32Array(2 * cells.size);
+      this.#counts = new Float64Array(2 * cells.size);
+    }
+    let size = 0;
+    for (let i = 0; i < cells.size; i++) {
+      const fn = cells.functions[i] ?? 0;
+      if (this.#isIn !== null && this.#isIn[fn] === 0) continue;
+      const count = this.#scaled(fn, cells.counts[i] ?? 0);
+      if (count === 0) continue;
+      this.#functions[size] = fn;
+      this.#counts[size] = count;
+      size++;
+    }
+    const startNs = minuteStart(this.#workload, index);
+    const lengthNs = minuteStart(this.#workload, index + 1) - startNs;
+    return { index, startNs, lengthNs, size, functions: this.#functions, counts: this.#counts };
+  }
+
+  #scaled(fn: number, count: number): number {
+    const { loadFactor } = this.#workload;
+    if (this.#carry === null) return count * loadFactor;
+    const seen = (this.#seen[fn] ?? 0) + count;
+    this.#seen[fn] = seen;
+    const due = Math.floor(seen * loadFactor + (this.#carry[fn] ?? 0));
+    const now = due - (this.#given[fn] ?? 0);
+    this.#given[fn] = due;
+    return now;
+  }
+}
 
 /**
  * The model instance of each function, by row: the functions are shuffled with the seed and dealt out in turn. The

@@ -412,7 +412,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload",
         "the key is missing; an object is due",
-        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, format, column, unit, start, parts",
+        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, sampleFunctions, format, column, unit, start, parts",
       ],
     ],
   },

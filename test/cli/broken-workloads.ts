@@ -62,6 +62,17 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
       "write perSecond(1000)",
     ],
   ]),
+  withWorkload(
+    "a sample of no functions",
+    'arrivals: "azure-functions-2019", trace: "day.csv", sampleFunctions: 0',
+    [
+      [
+        "workload.sampleFunctions = 0",
+        "0 is out of range",
+        "functions: a share above 0 and below 1, or a whole number of them",
+      ],
+    ],
+  ),
   withWorkload("no users", 'arrivals: "poisson", rate: perSecond(100), users: 0', [
     ["workload.users = 0", "0 is less than 1", "users: a whole number from 1 to 1000000"],
   ]),

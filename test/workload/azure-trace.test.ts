@@ -1,12 +1,11 @@
 /** Reading traces: what the format allows, and one clear problem for each way to break it. */
 import { describe, expect, test } from "bun:test";
+import { AzureTraceReader, parseAzureTrace } from "#workload/azure-trace.ts";
 import {
-  AzureTraceReader,
   formatTraceProblems,
-  parseAzureTrace,
   TRACE_PROBLEM_LIMIT,
   type TraceProblem,
-} from "#workload/azure-trace.ts";
+} from "#workload/trace-problems.ts";
 
 const HEADER = "HashOwner,HashApp,HashFunction,Trigger,480,481,482";
 const GOOD = `${HEADER}\no1,a1,f1,http,0,3,1\no2,a2,f2,timer,1,0,1\n`;

@@ -4,7 +4,6 @@ import type { Workload } from "#experiment/resolved.ts";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
-import { formatTraceProblems } from "#workload/azure-trace.ts";
 import {
   RECORDED_LAYOUT,
   RecordedReplay,
@@ -13,6 +12,7 @@ import {
 } from "#workload/recorded-replay.ts";
 import { type RequestTrace, scanTrace } from "#workload/request-trace.ts";
 import { ScheduleWriter } from "#workload/schedule-summary.ts";
+import { formatTraceProblems } from "#workload/trace-problems.ts";
 import { piecesOf, takeAll } from "./workloads.ts";
 
 const TIMES = {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { MINUTE, ns, SECOND } from "#stdx/nanos.ts";
-import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import { type CountTable, parseCountTable } from "#workload/count-table.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import {
   dealFunctions,
@@ -14,16 +14,23 @@ import {
 import { KS_999, ksStatistic } from "./statistics.ts";
 import { countPerMinute, replay, takeAll, traceOf } from "./workloads.ts";
 
-const make = (workload: TraceWorkload, trace: AzureTrace, changes = {}): TraceReplay =>
+const make = (workload: TraceWorkload, trace: CountTable, changes = {}): TraceReplay =>
   new TraceReplay({ workload, trace, seed: 1, instances: 3, ...changes });
 
 /** Counts of every function and minute, from the parsed trace. */
-const tracedCounts = (trace: AzureTrace, minutes: number): number[][] =>
-  trace.functions.map(({ columns, counts }) => {
-    const row = Array.from({ length: minutes }, () => 0);
-    for (const [i, column] of columns.entries()) if (column < minutes) row[column] = counts[i] ?? 0;
-    return row;
-  });
+const tracedCounts = (trace: CountTable, minutes: number): number[][] => {
+  const rows = Array.from({ length: trace.functionCount }, () =>
+    Array.from({ length: minutes }, () => 0),
+  );
+  for (let minute = 0; minute < minutes; minute++) {
+    const { size, functions, counts } = trace.cellsOf(minute);
+    for (let i = 0; i < size; i++) {
+      const row = rows[functions[i] ?? 0];
+      if (row !== undefined) row[minute] = counts[i] ?? 0;
+    }
+  }
+  return rows;
+};
 
 /** Upper 0.1 % point of the chi-square law (Wilson and Hilferty, 1931); fixed seeds make the tests repeatable. */
 const chiSquareMax = (degrees: number): number => {
@@ -283,6 +290,52 @@ describe("uniform placement", () => {
   });
 });
 
+describe("a sample of functions", () => {
+  const rows = Array.from({ length: 400 }, (_, f) => [1 + (f % 3), f % 2]);
+  const usersOf = (sampleFunctions: number, seed = 1): ReadonlySet<number> =>
+    new Set(
+      takeAll(make(replay(2, { sampleFunctions }), traceOf(rows), { seed })).map(
+        ({ user }) => user,
+      ),
+    );
+
+  test("has as many functions as are asked for, each with all its requests", () => {
+    const users = usersOf(30);
+    expect(users.size).toBe(30);
+    const arrivals = takeAll(make(replay(2, { sampleFunctions: 30 }), traceOf(rows)));
+    const counts = countPerMinute(arrivals, { functions: 400, minutes: 2 });
+    for (const [f, row] of rows.entries()) expect(counts[f]).toEqual(users.has(f) ? row : [0, 0]);
+    expect(usersOf(400).size).toBe(400);
+    expect(usersOf(10_000).size).toBe(400);
+  });
+
+  test("or the share, and depends on the seed alone", () => {
+    // 400 functions at 0.25: 100 ± 5 sigma, sigma = sqrt(75) = 8.7.
+    expect(Math.abs(usersOf(0.25).size - 100)).toBeLessThan(44);
+    expect([...usersOf(0.25)]).toEqual([...usersOf(0.25)]);
+    expect([...usersOf(30)]).not.toEqual([...usersOf(30, 2)]);
+  });
+
+  test("prefers none", () => {
+    const drawn = Array.from({ length: 400 }, () => 0);
+    for (let seed = 0; seed < 400; seed++) {
+      for (const user of usersOf(20, seed)) drawn[user] = (drawn[user] ?? 0) + 1;
+    }
+    const means = drawn.map(() => 20);
+    const [statistic, degrees] = chiSquare(drawn, means);
+    expect(statistic).toBeLessThan(chiSquareMax(degrees));
+  });
+
+  test("is dealt to the instances in turn", () => {
+    const arrivals = takeAll(make(replay(2, { sampleFunctions: 30 }), traceOf(rows)));
+    const pairs = new Set(arrivals.map(({ user, instance }) => `${user} ${instance}`));
+    const perInstance = [0, 1, 2].map(
+      (instance) => [...pairs].filter((pair) => pair.endsWith(` ${instance}`)).length,
+    );
+    expect(perInstance).toEqual([10, 10, 10]);
+  });
+});
+
 describe("functions and model instances", () => {
   test("are dealt in turn, so that instances differ by at most one function", () => {
     const dealt = dealFunctions(245, 10, 1);
@@ -355,8 +408,8 @@ const hasReal = existsSync(realPath);
 if (!hasReal) console.warn(`SKIPPED: the real Azure trace is not at ${realPath}`);
 
 describe("245 real functions over 480 minutes", () => {
-  const load = (): AzureTrace => {
-    const parsed = parseAzureTrace(readFileSync(realPath, "utf8"));
+  const load = (): CountTable => {
+    const parsed = parseCountTable(readFileSync(realPath, "utf8"));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.value;
   };

@@ -3,7 +3,7 @@
 import type { RateShape } from "#experiment/resolved.ts";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
-import { type AzureTrace, parseAzureTrace } from "#workload/azure-trace.ts";
+import { type CountTable, parseCountTable } from "#workload/count-table.ts";
 import type { TextSource } from "#workload/trace-lines.ts";
 import type { TraceWorkload } from "#workload/trace-schedule.ts";
 
@@ -23,11 +23,11 @@ export const replay = (minutes: number, changes: Partial<TraceWorkload> = {}): T
 });
 
 /** A trace whose functions have these counts per minute, the first minute being 1 unless said. */
-export const traceOf = (counts: readonly (readonly number[])[], firstMinute = 1): AzureTrace => {
+export const traceOf = (counts: readonly (readonly number[])[], firstMinute = 1): CountTable => {
   const minutes = (counts[0] ?? []).map((_, index) => firstMinute + index);
   const lines = counts.map((row, index) => `o${index},a${index},f${index},http,${row.join(",")}`);
   const header = `HashOwner,HashApp,HashFunction,Trigger,${minutes.join(",")}`;
-  const parsed = parseAzureTrace(`${[header, ...lines].join("\n")}\n`);
+  const parsed = parseCountTable(`${[header, ...lines].join("\n")}\n`);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
   return parsed.value;
 };

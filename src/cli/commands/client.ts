@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
+import { expandTraceName, readCountTrace } from "#cli/count-trace.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
 import { isReplay, layoutOf, type ReplayWorkload, readRequestTrace } from "#cli/trace-files.ts";
@@ -12,6 +13,7 @@ import { readControlLines } from "#host/control-lines.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
+import type { CountTable } from "#workload/count-table.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
 import { generatorsOf, type Share } from "#workload/share.ts";
 
@@ -63,6 +65,15 @@ const readRun = (path: string, name: string): PlannedRun => {
   return run.value;
 };
 
+const readCounts = (name: string): CountTable => {
+  const gone = expandTraceName(name).find((path) => !existsSync(path));
+  if (gone !== undefined)
+    throw new UserError(EXIT.BAD_INPUT, `cannot read the trace ${gone}: no such file`);
+  const read = readCountTrace(name);
+  if (!read.ok) throw new UserError(EXIT.BAD_INPUT, read.error);
+  return read.value;
+};
+
 const readTrace = (workload: ReplayWorkload): RequestTrace => {
   const path = workload.trace;
   if (!existsSync(path))
@@ -90,16 +101,16 @@ const shareOf = ({ name, workload }: PlannedRun, { clientId, control }: ClientFl
 
 const makeArrivals = (run: PlannedRun, share: Share, cwd: string): ArrivalProcess => {
   const { workload, seed } = run;
-  const traceCsv =
+  const trace =
     workload.arrivals === "azure-functions-2019"
-      ? { traceCsv: readText(resolve(cwd, workload.trace), "trace") }
+      ? { trace: readCounts(resolve(cwd, workload.trace)) }
       : {};
   const { models } = run.system;
   const requestTrace = isReplay(workload)
     ? { requestTrace: readTrace({ ...workload, trace: resolve(cwd, workload.trace) }) }
     : {};
   const own = share.of === 1 ? {} : { share };
-  const traces = { ...traceCsv, ...requestTrace };
+  const traces = { ...trace, ...requestTrace };
   const arrivals = createArrivalProcess({ workload, seed, models, ...traces, ...own });
   if (arrivals.ok) return arrivals.value;
   const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);

@@ -1,0 +1,79 @@
+/** Reads traces of counts per minute: one file, or the files of consecutive days, into a table that lies on disk. */
+import { mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openText, readingFailure } from "#cli/trace-files.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+import { AzureTraceReader } from "#workload/azure-trace.ts";
+import { type CellStore, type CountTable, CountTableBuilder } from "#workload/count-table.ts";
+import { formatTraceProblems } from "#workload/trace-problems.ts";
+
+const RANGE = /\{(\d{1,3})\.\.(\d{1,3})\}/;
+/** Days of the release. */
+const FILES_MAX = 14;
+
+/** The files that a name stands for: "d{01..03}.csv" for d01.csv, d02.csv and d03.csv; any other name for itself. */
+export const expandTraceName = (name: string): readonly string[] => {
+  const [range, from = "", to = ""] = RANGE.exec(name) ?? [];
+  if (range === undefined) return [name];
+  const count = Number(to) - Number(from) + 1;
+  if (count < 1 || count > FILES_MAX) return [name];
+  return Array.from({ length: count }, (_, i) =>
+    name.replace(range, String(Number(from) + i).padStart(from.length, "0")),
+  );
+};
+
+/** A file without a name: it goes when the process ends, however it ends. */
+const fileStore = (): CellStore => {
+  const folder = mkdtempSync(join(tmpdir(), "escapement-trace-"));
+  const path = join(folder, "cells");
+  const file = openSync(path, "wx+", 0o600);
+  rmSync(folder, { recursive: true });
+  let end = 0;
+  let buffer = new Uint8Array(0);
+  return {
+    append: (bytes) => {
+      const handle = end;
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      end += bytes.length;
+      return handle;
+    },
+    read: (handle, from, length) => {
+      if (buffer.length < length) buffer = new Uint8Array(2 * length);
+      let at = 0;
+      while (at < length) {
+        const more = readSync(file, buffer, at, length - at, handle + from + at);
+        if (more === 0) throw new Error(`the table of a trace has lost its end: ${path}`);
+        at += more;
+      }
+      return buffer.subarray(0, length);
+    },
+  };
+};
+
+const readFile = (path: string, builder: CountTableBuilder): Result<null, string> => {
+  const reader = new AzureTraceReader(builder);
+  try {
+    const text = openText(path);
+    for (let piece = text.read(); piece !== null; piece = text.read()) {
+      reader.push(piece);
+      if (!reader.isHopeless) continue;
+      text.close();
+      break;
+    }
+  } catch (cause) {
+    return err(readingFailure(path, cause));
+  }
+  const read = reader.finish();
+  return read.ok ? ok(null) : err(formatTraceProblems(path, read.error));
+};
+
+/** The table of a trace, named as an experiment names it, with an absolute path; or what is wrong with it, in words. */
+export const readCountTrace = (name: string): Result<CountTable, string> => {
+  const builder = new CountTableBuilder(fileStore());
+  for (const path of expandTraceName(name)) {
+    const read = readFile(path, builder);
+    if (!read.ok) return read;
+  }
+  return ok(builder.finish());
+};
