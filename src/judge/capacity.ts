@@ -62,12 +62,11 @@ const evidenceOf = (findings: readonly Finding[]): string => findings[0]?.eviden
 const exceptionOf = (run: RunAnalysis, { findings }: RunVerdict): SearchedRun["exception"] => {
   const invalid = findings.filter(({ severity }) => severity === "invalid");
   const own = invalid.filter(({ kind }) => !OVERLOAD_KINDS.includes(kind));
-  if (own.length > 0) {
-    const isGenerator = own.some(({ kind }) => GENERATOR_KINDS.includes(kind));
-    return { kind: "void", isGenerator, reason: evidenceOf(own) };
-  }
-  const stopped = run.stored?.stopped ?? null;
-  if (stopped !== null) return { kind: "missed", reason: stopped.evidence };
+  const isGenerator = own.some(({ kind }) => GENERATOR_KINDS.includes(kind));
+  const stopped = run.stored?.state === "done" ? (run.stored.stopped ?? null) : null;
+  // A rule may end a run before anything was measured, which is no reason to try again.
+  if (stopped !== null && !isGenerator) return { kind: "missed", reason: stopped.evidence };
+  if (own.length > 0) return { kind: "void", isGenerator, reason: evidenceOf(own) };
   return invalid.length > 0 ? { kind: "missed", reason: evidenceOf(invalid) } : null;
 };
 

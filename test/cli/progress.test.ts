@@ -98,6 +98,20 @@ test("a terminal gets lines that are redrawn, and kept lines above it", () => {
   );
 });
 
+test("chosen runs are counted as they come, and whoever chooses them says how many are left", () => {
+  const { view, take } = newView(false);
+  take();
+  let left = 2;
+  view.countDown(() => left);
+  view.observe({ kind: "state", run: RUNS[1], state: "launching" });
+  expect(take()).toBe("[1] 01-rep=2 launching  (0 s elapsed, about 6 s left)\n");
+  view.observe({ kind: "ended", run: RUNS[1], stored: stored("done", []) });
+  expect(take()).toBe("✔ [1] 01-rep=2 done after 0 s\n");
+  left = 1;
+  view.observe({ kind: "state", run: RUNS[0], state: "launching" });
+  expect(take()).toBe("[2] 00-rep=1 launching  (0 s elapsed, about 3 s left)\n");
+});
+
 test("a narrow terminal gets a line that fits", () => {
   const { view, take } = newView(true, 30);
   take();

@@ -4,6 +4,7 @@ import type { LoadOptions } from "#cli/load-experiment.ts";
 import { showPlan } from "#cli/show-plan.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { VALID } from "./broken-experiments.ts";
+import { VALID_SEARCH } from "./broken-searches.ts";
 
 const shown = async (source: string, options: Partial<LoadOptions> = {}): Promise<string> => {
   using folder = new ExperimentFolder();
@@ -31,6 +32,26 @@ Runs, in this order
       "disk: about 2.8 MB (500 B per request and 0.3 MB per run), in results/trial/\n",
     );
     expect(text).toEndWith("\nNothing was started.");
+  });
+
+  test("shows a search as its loads, each once, with what it takes at least and at most", async () => {
+    const search = VALID.replace("repetitions: 2,", VALID_SEARCH).replace(
+      'report: { headline: { metric: "goodput", against: "system.slo" } },',
+      "",
+    );
+    const text = await shown(search);
+    // 43 steps of 5 % from 100/s to 800/s. Doubling tries 100/s, 200/s, 400/s and 800/s; 15 loads lie between
+    // neighbours, so 4 halvings; 4 confirmations and 2 more: 14 runs of 11 s, for either SLO.
+    expect(text).toContain("2 searches, each of about 14 runs (48 if every load is hard to tell)");
+    expect(text).toContain("takes about 5 min 8 s (17 min 36 s at most), of which");
+    expect(text).toContain(`
+Search
+  the highest workload.rate with slo_attainment ≥ 0.99
+  44 loads from 100/s to 800/s, the second 5.0 % above the first; up to 6 runs of each
+`);
+    expect(text).toContain("Loads, of which few are run\n  run ");
+    expect(text.match(/-rep=1 /g)?.length).toBeGreaterThanOrEqual(88);
+    expect(text).not.toContain("-rep=2 ");
   });
 
   test("names system, workload, checks and headline", async () => {

@@ -28,6 +28,37 @@ describe("openResults", () => {
     expect(runs.map((run) => run.gpus)).toEqual([1, 1]);
   });
 
+  test("of a search, the runs that were executed and no others", () => {
+    const folder = join(scratch, "search");
+    const plan = writeResultsFixture(folder, {
+      states: ["done", "no run.json"],
+      spec: {
+        sweep: undefined,
+        repetitions: undefined,
+        checks: undefined,
+        report: undefined,
+        search: {
+          over: "workload.rate",
+          from: "5/s",
+          to: "10/s",
+          resolution: 1,
+          goal: { slo_attainment: { atLeast: 0.9 } },
+          repetitionsMax: 3,
+        },
+      },
+    });
+    expect(plan.runs).toHaveLength(6);
+    for (const run of plan.runs.slice(2))
+      rmSync(join(folder, "runs", run.name), { recursive: true });
+    const opened = openResults(folder);
+    if (!opened.ok) throw new Error(opened.error);
+    // One that was begun counts, although it left nothing.
+    expect(opened.value.runs.map(({ index, stored }) => [index, stored?.state ?? null])).toEqual([
+      [0, "done"],
+      [1, null],
+    ]);
+  });
+
   test("recorded logs: each subfolder is a run, in order of name", () => {
     const opened = openResults(join(import.meta.dir, "../golden/telemetry"));
     if (!opened.ok) throw new Error(opened.error);

@@ -11,7 +11,7 @@ import {
   type ExperimentToRun,
   type ResultsFolder,
 } from "#runner/results-folder.ts";
-import { type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts";
+import { type ChooseRun, type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts";
 import type { Fake } from "./fake-role.ts";
 import { plannedRun, planOf } from "./planned-runs.ts";
 
@@ -37,6 +37,7 @@ export const experimentOf = (runs: readonly PlannedRun[]): ExperimentToRun => ({
 
 export interface FakeOptions {
   readonly runs?: readonly PlannedRun[];
+  readonly choose?: ChooseRun;
   readonly faults?: Readonly<Record<string, Fake>>;
   readonly sendMs?: number;
   /** An existing results folder; a new one otherwise. */
@@ -98,6 +99,7 @@ export const runFake = async (root: string, options: FakeOptions = {}): Promise<
   const outcome = await runExperiment({
     results,
     runs,
+    ...(options.choose === undefined ? {} : { choose: options.choose }),
     program: { command: [process.execPath, join(import.meta.dir, "fake-role.ts")], cwd: ROOT },
     revision: "",
     openHost,
