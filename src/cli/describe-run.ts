@@ -1,4 +1,6 @@
 /** Puts a planned run into named facts for the report, without reading any input again. */
+
+import { stopLines } from "#cli/stop-lines.ts";
 import type { Load, PlannedRun, System, Workload } from "#experiment/resolved.ts";
 import { writtenValue } from "#report/format.ts";
 import type { Fact, SweptValue } from "#report/model.ts";
@@ -180,6 +182,7 @@ export const workloadFacts = (
             value: `${generators} processes that share one schedule, request by request in turn`,
           },
         ]),
+    ...stopLines(run).map((value) => ({ name: "Ends early", value })),
     { name: "Inputs", value: workload.inputs ? "of the models' sizes" : "empty" },
     { name: "Seed", value: String(run.seed) },
   ];

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { shownPath } from "#cli/import-experiment.ts";
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { stopLines } from "#cli/stop-lines.ts";
 import { showTable } from "#cli/text-table.ts";
 import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
@@ -216,6 +217,7 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
     ...(first === undefined
       ? []
       : section(`Workload (run ${first.name})`, workloadLines(first, loaded))),
+    ...(first === undefined ? [] : section("Ends early", stopLines(first))),
     ...section("Checks", plan.checks.map(showCheck)),
     ...(plan.headline === null
       ? []

@@ -39,10 +39,11 @@ const knownKeys = (root: unknown, path: readonly PropertyKey[]): readonly string
   if (path[0] === "report") return path.length === 1 ? ["headline"] : ["metric", "against"];
   const section = String(path[0]);
   if (section === "workload") return groupAt(root, path)?.keys ?? [];
+  const prefix = `${path.map(String).join(".")}.`;
   const keys = [...SWEEPABLE_PATHS.keys()]
-    .filter((each) => each.startsWith(`${section}.`))
-    .map((each) => each.slice(section.length + 1));
-  return section === "system" ? [...keys, "models"] : keys;
+    .filter((each) => each.startsWith(prefix))
+    .map((each) => each.slice(prefix.length).split(".")[0] ?? "");
+  return section === "system" ? [...keys, "models"] : [...new Set(keys)];
 };
 
 /** The group of keys of a workload that lies at this path, if one does. */
@@ -125,6 +126,8 @@ const remedyOf = (due: string, path: readonly PropertyKey[], known: readonly str
     return '{ "name": { metric: "goodput", atLeast: perSecond(100) } }';
   if (path[0] === "workload" && path.at(-1) === "parts")
     return '{ interactive: { arrivals: "poisson", rate: perSecond(100) } }';
+  if (path[0] === "stop" && path.length === 1)
+    return "{ errorBudget: { share: 0.5, over: seconds(5) } }";
   if (path.at(-1) === "when") return '{ "system.slo": ms(25) }';
   return `an object with keys of: ${known.join(", ")}`;
 };

@@ -246,7 +246,10 @@ type ShapeKeys = OwnKeys<RampSpec> &
 export type Sweep = Lists<Omit<Required<SystemSpec>, "models">, "system"> &
   Lists<WorkloadKeys, "workload"> &
   Lists<ShapeKeys, "workload.shape"> &
-  Lists<Required<LimitsSpec>, "limits"> & {
+  Lists<Required<LimitsSpec>, "limits"> &
+  Lists<ErrorBudgetSpec, "stop.errorBudget"> &
+  Lists<GoodputRuleSpec, "stop.goodput"> &
+  Lists<OutstandingRuleSpec, "stop.outstanding"> & {
     readonly [path: `system.models.${string}`]: readonly number[];
   } & {
     readonly [path: `workload.parts.${string}`]: readonly Scalar[];
@@ -320,6 +323,31 @@ export interface LimitsSpec {
   readonly drain?: Duration;
 }
 
+/** Share of the requests that ended within `over` which may fail, get no answer or be dropped. */
+export interface ErrorBudgetSpec {
+  readonly share: number;
+  readonly over: Duration;
+}
+
+/** Share of the requests scheduled within `over` for which as many have to be answered within their SLO. */
+export interface GoodputRuleSpec {
+  readonly atLeast: number;
+  readonly over: Duration;
+}
+
+/** Requests that may be outstanding at every report within `over`. */
+export interface OutstandingRuleSpec {
+  readonly atMost: number;
+  readonly over: Duration;
+}
+
+/** Rules that end a run early, over measured time; what was measured until then counts, and the report says so. */
+export interface StopSpec {
+  readonly errorBudget?: ErrorBudgetSpec;
+  readonly goodput?: GoodputRuleSpec;
+  readonly outstanding?: OutstandingRuleSpec;
+}
+
 export interface ExperimentSpec {
   /** Kebab-case; also the name of the results folder. */
   readonly name: string;
@@ -339,6 +367,7 @@ export interface ExperimentSpec {
   readonly checks?: Readonly<Record<string, CheckSpec>>;
   readonly report?: ReportSpec;
   readonly limits?: LimitsSpec;
+  readonly stop?: StopSpec;
 }
 
 /** Present on every value that `experiment()` made; not enumerable, so a spread copy has to be declared again. */

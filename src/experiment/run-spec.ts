@@ -1,11 +1,12 @@
 /** Judges the three parts of an experiment that a run is made of, and fills in their defaults. */
 import { toProblems } from "#experiment/issues.ts";
 import { suggest } from "#experiment/problem.ts";
-import type { Problem, RunSpec, System, Workload } from "#experiment/resolved.ts";
-import type { ParsedLimits, ParsedSystem, Schemas } from "#experiment/schema.ts";
+import type { Problem, RunSpec, StopRules, System, Workload } from "#experiment/resolved.ts";
+import type { ParsedLimits, ParsedStop, ParsedSystem, Schemas } from "#experiment/schema.ts";
 import { toWorkload } from "#experiment/to-workload.ts";
 import { type ParsedWorkload, workloadSchema } from "#experiment/workload-schema.ts";
-import { MILLISECOND, ns, SECOND } from "#stdx/nanos.ts";
+import { MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
+import { formatDuration } from "#stdx/quantity.ts";
 
 /** Values of keys of system and limits that an experiment leaves out, those of a scheduler apart that has its own; durations in ns. */
 export const DEFAULTS = {
@@ -91,15 +92,52 @@ const part = (raw: unknown, name: string): unknown =>
     ? (raw as Readonly<Record<string, unknown>>)[name]
     : undefined;
 
-/** Judges `system`, `workload` and `limits` of a raw experiment. */
+/** The load generators report once a second: a rule cannot look at less. */
+const STRETCH_MIN = SECOND;
+
+const toStop = (parsed: ParsedStop): StopRules => {
+  const { errorBudget, goodput, outstanding } = parsed;
+  return {
+    ...(errorBudget && {
+      errorBudget: { share: errorBudget.share, overNs: errorBudget.over },
+    }),
+    ...(goodput && { goodput: { atLeast: goodput.atLeast, overNs: goodput.over } }),
+    ...(outstanding && { outstanding: { atMost: outstanding.atMost, overNs: outstanding.over } }),
+  };
+};
+
+/** Stretches that a rule cannot look at: shorter than the time between two reports, or not within the measurement. */
+const stretchProblems = (stop: StopRules, { durationNs }: Workload): readonly Problem[] =>
+  Object.entries(stop).flatMap(([rule, { overNs }]: readonly [string, { overNs: Nanos }]) => {
+    const found = { path: `stop.${rule}.over`, value: JSON.stringify(formatDuration(overNs)) };
+    if (overNs < STRETCH_MIN) {
+      const message = "load generators report once a second, so a rule cannot look at less";
+      return [{ ...found, message, remedy: "at least 1s" }];
+    }
+    if (overNs < durationNs) return [];
+    const message = `the measurement is over before the rule has seen so much: it lasts ${formatDuration(durationNs)}`;
+    return [{ ...found, message, remedy: "less than workload.duration, or leave the rule out" }];
+  });
+
+const stopProblems = (stop: StopRules, workload: Workload): readonly Problem[] => {
+  if (Object.keys(stop).length > 0) return stretchProblems(stop, workload);
+  const remedy = "one of errorBudget, goodput and outstanding, or leave the key out";
+  return [{ path: "stop", value: "{}", message: "no rule is given", remedy }];
+};
+
+/** Judges `system`, `workload`, `limits` and `stop` of a raw experiment. */
 export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections => {
   const rawWorkload = part(raw, "workload");
   const system = schemas.system.safeParse(part(raw, "system"));
   const workload = workloadSchema(part(rawWorkload, "arrivals")).safeParse(rawWorkload);
   const rawLimits = part(raw, "limits");
   const limits = schemas.limits.safeParse(rawLimits === undefined ? {} : rawLimits);
-  const issuesOf = (prefix: string, result: typeof system | typeof workload | typeof limits) =>
-    result.success ? [] : toProblems(result.error.issues, { root: raw, prefix: [prefix] });
+  const rawStop = part(raw, "stop");
+  const stop = rawStop === undefined ? null : schemas.stop.safeParse(rawStop);
+  const issuesOf = (
+    prefix: string,
+    result: typeof system | typeof workload | typeof limits | NonNullable<typeof stop>,
+  ) => (result.success ? [] : toProblems(result.error.issues, { root: raw, prefix: [prefix] }));
   const problems = [
     ...issuesOf("system", system),
     ...(system.success ? systemProblems(toSystem(system.data, schemas)) : []),
@@ -108,16 +146,19 @@ export const parseSections = (raw: unknown, schemas: Schemas): ParsedSections =>
       ? mixProblems(toSystem(system.data, schemas), toWorkload(workload.data as ParsedWorkload))
       : []),
     ...issuesOf("limits", limits),
+    ...(stop === null ? [] : issuesOf("stop", stop)),
+    ...(stop?.success === true && workload.success
+      ? stopProblems(toStop(stop.data), toWorkload(workload.data as ParsedWorkload))
+      : []),
   ];
   if (problems.length > 0 || !system.success || !workload.success || !limits.success) {
     return { problems, runSpec: null };
   }
   // Only the lenient schema, which always fails on its unknown arrivals, has no such type.
   const parsed = workload.data as ParsedWorkload;
-  return {
-    problems,
-    runSpec: toRunSpec(toSystem(system.data, schemas), toWorkload(parsed), limits.data),
-  };
+  const rules = stop?.success === true ? { stop: toStop(stop.data) } : {};
+  const run = toRunSpec(toSystem(system.data, schemas), toWorkload(parsed), limits.data);
+  return { problems, runSpec: { ...run, ...rules } };
 };
 
 const toRunSpec = (system: System, workload: Workload, limits: ParsedLimits): RunSpec => ({

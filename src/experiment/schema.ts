@@ -6,6 +6,7 @@ import {
   between,
   choice,
   duration,
+  fraction,
   type ReaderKind,
   scalar,
   size,
@@ -78,6 +79,28 @@ const limitsSchema = z.strictObject({
   drain: maybe(duration("positive")),
 });
 
+/** What ends a run early; `over` is the stretch of time that each rule looks at. */
+const STOP_RULES = {
+  errorBudget: z.strictObject({
+    share: key(fraction("share of the requests that ended", "zero")),
+    over: key(duration("positive")),
+  }),
+  goodput: z.strictObject({
+    atLeast: key(fraction("share of the scheduled requests", "positive")),
+    over: key(duration("positive")),
+  }),
+  outstanding: z.strictObject({
+    atMost: key(whole({ least: 1, most: 1_000_000_000, of: "requests outstanding" })),
+    over: key(duration("positive")),
+  }),
+} as const;
+
+const stopSchema = z.strictObject({
+  errorBudget: STOP_RULES.errorBudget.optional(),
+  goodput: STOP_RULES.goodput.optional(),
+  outstanding: STOP_RULES.outstanding.optional(),
+});
+
 const checkSchema = z.strictObject({
   metric: key(metric()),
   atLeast: maybe(scalar("bound")),
@@ -118,7 +141,7 @@ const rootSchema = z.strictObject({
   title: maybe(text({ due: "a title", lengthMax: 200 })),
   question: maybe(text({ due: "a question", lengthMax: 2000 })),
   seed: maybe(whole({ least: 0, most: SEED_MAX, of: "seed" })),
-  /** The three parts that a sweep may change are judged apart, once for every point. */
+  /** The four parts that a sweep may change are judged apart, once for every point. */
   system: z.unknown().optional(),
   workload: z.unknown().optional(),
   sweep: z.record(z.string(), z.array(key(scalar("scalar")))).optional(),
@@ -127,6 +150,7 @@ const rootSchema = z.strictObject({
   checks: z.record(z.string(), checkSchema).optional(),
   report: reportSchema.optional(),
   limits: z.unknown().optional(),
+  stop: z.unknown().optional(),
 });
 
 /** Order in which mistakes are listed. */
@@ -137,6 +161,7 @@ export interface Schemas {
   readonly root: typeof rootSchema;
   readonly system: ReturnType<typeof systemSchema>;
   readonly limits: typeof limitsSchema;
+  readonly stop: typeof stopSchema;
   readonly schedulerDefaults: ReadonlyMap<string, SchedulerDefaults>;
 }
 
@@ -144,12 +169,14 @@ export type ParsedRoot = z.output<typeof rootSchema>;
 export type ParsedSystem = z.output<Schemas["system"]>;
 export type ParsedLimits = z.output<typeof limitsSchema>;
 export type ParsedSearch = z.output<typeof searchSchema>;
+export type ParsedStop = z.output<typeof stopSchema>;
 export type ParsedCheck = z.output<typeof checkSchema>;
 
 export const schemasFor = (known: KnownNames): Schemas => ({
   root: rootSchema,
   system: systemSchema(known),
   limits: limitsSchema,
+  stop: stopSchema,
   schedulerDefaults: known.schedulerDefaults ?? new Map(),
 });
 
@@ -160,6 +187,7 @@ export const SWEEPABLE_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
   ...kindsOf("system.", systemSchema(anyNames)),
   ...workloadKinds("workload."),
   ...kindsOf("limits.", limitsSchema),
+  ...Object.entries(STOP_RULES).flatMap(([rule, schema]) => kindsOf(`stop.${rule}.`, schema)),
 ]);
 
 /** Keys of a mix's part that hold one value, `shape.KEY` included. */

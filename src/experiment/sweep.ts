@@ -103,7 +103,17 @@ const groupRemedy = (path: string): string =>
     : `sweep one of its keys: ${[...SWEEPABLE_PATHS.keys()].find((each) => each.startsWith(`${path}.`))}`;
 
 /** Paths that hold several keys. */
-const GROUPS = ["system", "system.models", "workload", "workload.shape", "limits"];
+const GROUPS = [
+  "system",
+  "system.models",
+  "workload",
+  "workload.shape",
+  "limits",
+  "stop",
+  "stop.errorBudget",
+  "stop.goodput",
+  "stop.outstanding",
+];
 
 /** What is wrong with a path of the sweep; null when a key of that path can be swept here. */
 export const pathProblem = (

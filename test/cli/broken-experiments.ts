@@ -44,7 +44,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "gadgets = 7",
         'unknown key "gadgets"',
-        "known here: name, title, question, seed, system, workload, sweep, search, repetitions, checks, report, limits",
+        "known here: name, title, question, seed, system, workload, sweep, search, repetitions, checks, report, limits, stop",
       ],
     ],
   },
@@ -412,7 +412,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload",
         "the key is missing; an object is due",
-        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, sampleFunctions, format, column, unit, start, parts",
+        "an object with keys of: arrivals, warmUp, duration, coolDown, inputs, generators, rate, shape, users, cv, states, concurrency, thinkTime, trace, startMinute, loadFactor, timeCompression, placement, sampleFunctions, format, column, unit, start, parts",
       ],
     ],
   },
@@ -862,6 +862,107 @@ export const BROKEN: readonly BrokenFile[] = [
     ],
   },
   {
+    kind: "no load generator",
+    edits: [["duration: seconds(5)", "duration: seconds(5), generators: 0"]],
+    mistakes: [
+      [
+        "workload.generators = 0",
+        "0 is less than 1",
+        "load generator processes that share the schedule: a whole number from 1 to 64",
+      ],
+    ],
+  },
+  {
+    kind: "half a load generator",
+    edits: [["duration: seconds(5)", "duration: seconds(5), generators: 1.5"]],
+    mistakes: [
+      [
+        "workload.generators = 1.5",
+        "1.5 is not a whole number",
+        "load generator processes that share the schedule: a whole number from 1 to 64",
+      ],
+    ],
+  },
+  {
+    kind: "a stop without a rule",
+    edits: [["repetitions: 2", "repetitions: 2, stop: {}"]],
+    mistakes: [
+      [
+        "stop = {}",
+        "no rule is given",
+        "one of errorBudget, goodput and outstanding, or leave the key out",
+      ],
+    ],
+  },
+  {
+    kind: "an unknown rule of stop",
+    edits: [
+      ["repetitions: 2", "repetitions: 2, stop: { goodPut: { atLeast: 0.5, over: seconds(2) } }"],
+    ],
+    mistakes: [
+      ['stop.goodPut = {"atLeast":0.5,"over":"2s"}', 'unknown key "goodPut"', 'write "goodput"'],
+    ],
+  },
+  {
+    kind: "an unknown key of a stop rule",
+    edits: [
+      [
+        "repetitions: 2",
+        "repetitions: 2, stop: { outstanding: { atMost: 9, over: seconds(2), ovr: 1 } }",
+      ],
+    ],
+    mistakes: [["stop.outstanding.ovr = 1", 'unknown key "ovr"', 'write "over"']],
+  },
+  {
+    kind: "a stop rule without its stretch, with a share in percent",
+    edits: [["repetitions: 2", "repetitions: 2, stop: { errorBudget: { share: 50 } }"]],
+    mistakes: [
+      [
+        "stop.errorBudget.share = 50",
+        "50 is out of range",
+        "share of the requests that ended: a number from 0 to 1",
+      ],
+      [
+        "stop.errorBudget.over",
+        "the key is missing; a duration is due",
+        "write ms(25) or seconds(2)",
+      ],
+    ],
+  },
+  {
+    kind: "a stop rule with a stretch below a second",
+    edits: [
+      ["repetitions: 2", "repetitions: 2, stop: { outstanding: { atMost: 9, over: ms(900) } }"],
+    ],
+    mistakes: [
+      [
+        'stop.outstanding.over = "900ms"',
+        "load generators report once a second, so a rule cannot look at less",
+        "at least 1s",
+      ],
+    ],
+  },
+  {
+    kind: "a stop rule that never sees a stretch",
+    edits: [
+      ["repetitions: 2", "repetitions: 2, stop: { goodput: { atLeast: 0.9, over: seconds(5) } }"],
+    ],
+    mistakes: [
+      [
+        'stop.goodput.over = "5s"',
+        "the measurement is over before the rule has seen so much: it lasts 5s",
+        "less than workload.duration, or leave the rule out",
+      ],
+    ],
+  },
+  {
+    kind: "a stop that is one value",
+    edits: [["repetitions: 2", "repetitions: 2, stop: 0.5"]],
+    mistakes: [
+      ["stop = 0.5", "an object is due", "{ errorBudget: { share: 0.5, over: seconds(5) } }"],
+    ],
+  },
+  {
     kind: "a limit of zero",
     edits: [["repetitions: 2", "repetitions: 2, limits: { launch: seconds(0) }"]],
     mistakes: [['limits.launch = "0s"', "0s is no time at all", "more than 0 s"]],
@@ -892,7 +993,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         'workload.think = "1ms"',
         'unknown key "think"',
-        "known here: arrivals, warmUp, duration, coolDown, inputs, rate, shape, users",
+        "known here: arrivals, warmUp, duration, coolDown, inputs, generators, rate, shape, users",
       ],
       [
         'sweep["system.slo"][1] = "50ms"',

@@ -115,6 +115,34 @@ describe("names of runs", () => {
 });
 
 describe("defaults", () => {
+  test("without generators and stop rules a run has neither key, as before there were any", () => {
+    const run = planOf({}).runs[0];
+    expect(Object.keys(run ?? {})).not.toContain("stop");
+    expect(Object.keys(run?.workload ?? {})).not.toContain("generators");
+  });
+
+  test("stop rules come with their stretches in ns, and can be swept like any key", () => {
+    const { runs } = planOf({
+      stop: {
+        errorBudget: { share: 0.5, over: seconds(2) },
+        outstanding: { atMost: 7, over: seconds(1) },
+      },
+      sweep: { "stop.errorBudget.share": [0.1, 0.2], "workload.generators": [1, 4] },
+    });
+    expect(runs[1]?.stop).toEqual({
+      errorBudget: { share: 0.1, overNs: ns(2e9) },
+      outstanding: { atMost: 7, overNs: ns(1e9) },
+    });
+    expect(
+      runs.map(({ stop, workload }) => [stop?.errorBudget?.share, workload.generators]),
+    ).toEqual([
+      [0.1, 1],
+      [0.1, 4],
+      [0.2, 1],
+      [0.2, 4],
+    ]);
+  });
+
   test("of system, workload and limits", () => {
     const [run] = planOf({}).runs;
     expect(run?.system).toEqual({
