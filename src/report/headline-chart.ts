@@ -27,7 +27,8 @@ export interface HeadlinePoint {
 
 export interface HeadlineChart {
   readonly title: string;
-  readonly subtitle: string;
+  /** Lines: long ones make the figure wider than its plot. */
+  readonly subtitle: readonly string[];
   readonly unit: MetricUnit;
   readonly metricTitle: string;
   readonly xTitle: string;
@@ -35,6 +36,8 @@ export interface HeadlineChart {
   readonly points: readonly HeadlinePoint[];
   /** Medians over repetitions, in order of x. */
   readonly medians: readonly HeadlinePoint[];
+  /** In the order of the plan, or rising; those without a value too, where the line has a gap. */
+  readonly positions: readonly { readonly x: number | string; readonly xLabel: string }[];
   /** Positions without a value, and why. */
   readonly missing: readonly {
     readonly x: number | string;
@@ -47,7 +50,7 @@ export interface HeadlineChart {
 }
 
 const headlineX = (chart: HeadlineChart): Record<string, unknown> => {
-  const all = [...chart.points, ...chart.missing];
+  const all = chart.positions;
   const labels = Object.fromEntries(all.map((point) => [String(point.x), point.xLabel]));
   const numbers = all.map((point) => point.x).filter((x) => typeof x === "number");
   const axis = {
@@ -57,7 +60,13 @@ const headlineX = (chart: HeadlineChart): Record<string, unknown> => {
     labelOverlap: "greedy",
   };
   if (numbers.length !== all.length) {
-    return { field: "x", type: "ordinal", sort: null, axis: { ...axis, labelExpr: "datum.value" } };
+    const order = all.map((position) => position.x);
+    return {
+      field: "x",
+      type: "ordinal",
+      sort: order,
+      axis: { ...axis, labelExpr: "datum.value" },
+    };
   }
   const values = [...new Set(numbers)].sort((a, b) => a - b);
   const isLog = isWide(values) && (values[0] ?? 0) > 0;
@@ -197,6 +206,16 @@ const referenceLayers = (
   ];
 };
 
+/** Every curve with a row at every position: where it has no value, the line is broken and not drawn across. */
+const lineRows = (chart: HeadlineChart) =>
+  [...new Set(chart.medians.map((point) => point.series))].flatMap((series) =>
+    chart.positions.map(({ x }) => {
+      const found = chart.medians.find((point) => point.series === series && point.x === x);
+      const y = found === undefined ? null : axisValue(found.value, chart.unit);
+      return { x, y, series: shortLabel(series) };
+    }),
+  );
+
 /** The metric of the headline against the swept parameter: a dot per run, a line through the medians. */
 export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
   const x = headlineX(chart);
@@ -225,8 +244,8 @@ export const headlineChart = (chart: HeadlineChart): TopLevelSpec => {
       ...boundLayers(chart, y),
       ...referenceLayers(chart, x, y),
       {
-        data: { values: chart.medians.map(toRow) },
-        mark: { type: "line", strokeWidth: 2.2 },
+        data: { values: lineRows(chart) },
+        mark: { type: "line", strokeWidth: 2.2, invalid: "break-paths-show-path-domains" },
         encoding: { x, y, color },
       },
       {

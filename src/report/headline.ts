@@ -82,16 +82,22 @@ const boundsOf = (input: ReportInput, metric: string): { value: number; label: s
 
 const isRate = (metric: string): boolean => metric === "goodput" || metric === "throughput";
 
-const subtitleOf = (input: ReportInput, valued: readonly Placed[]): string => {
+const subtitleOf = (input: ReportInput, valued: readonly Placed[]): readonly string[] => {
   const invalid = input.runs.filter((run) => run.isDone && !isUsable(run)).length;
   const isSuspect = valued.some(({ run }) => run.verdict === "SUSPECT");
-  const parts = [
-    `${plural(valued.length, "run")}, one dot each`,
-    input.repetitions > 1 ? "the line joins the medians" : "",
-    isSuspect ? "with a hole: SUSPECT" : "",
-    invalid > 0 ? `${invalid} INVALID left out` : "",
+  const joined = (parts: readonly string[]): string =>
+    parts.filter((part) => part !== "").join("; ");
+  const lines = [
+    joined([
+      `${plural(valued.length, "run")}, one dot each`,
+      input.repetitions > 1 ? "the line joins the medians" : "",
+    ]),
+    joined([
+      isSuspect ? "dots with a hole: SUSPECT" : "",
+      invalid > 0 ? `${plural(invalid, "run")} INVALID, left out` : "",
+    ]),
   ];
-  return parts.filter((part) => part !== "").join("; ");
+  return lines.filter((line) => line !== "");
 };
 
 /** The headline as a chart; null when the experiment names none or no run has a value. */
@@ -113,6 +119,7 @@ export const headlineOf = (input: ReportInput): HeadlineChart | null => {
     unit,
     metricTitle,
     xTitle: keyName(headline.against),
+    positions: [...new Map(placed.map(({ x, xLabel }) => [x, { x, xLabel }])).values()],
     points: valued.map((point) => ({
       ...point,
       value: point.value as number,

@@ -74,7 +74,7 @@ const DASHES = [
 /** Latency of successful responses, with an axis of nines: 90 %, 99 %, 99.9 % lie a step apart. */
 export const latencyCdfChart = (chart: {
   readonly title: string;
-  readonly subtitle: string;
+  readonly subtitle: readonly string[];
   readonly series: readonly CdfSeries[];
 }): TopLevelSpec => {
   const labels = chart.series.map(({ label }) => label);

@@ -89,13 +89,15 @@ const cdfOf = (input: ReportInput): NamedChart | null => {
   const uprights = slos.size > 1 ? "dashed uprights: the SLO of each" : "";
   const invalid = withRequests(input.runs).filter((run) => !isUsable(run)).length;
   const leftOut = invalid > 0 ? `${plural(invalid, "run")} INVALID, left out` : "";
-  const parts = [plural(samples, "response"), shown.note, leftOut, uprights];
+  const parts = [plural(samples, "response"), shown.note, uprights];
   return {
     file: "latency-cdf.svg",
     alt: "Distribution of latency with an axis of nines",
     spec: latencyCdfChart({
       title: "Latency of successful responses",
-      subtitle: parts.filter((part) => part !== "").join("; "),
+      subtitle: [parts.filter((part) => part !== "").join("; "), leftOut].filter(
+        (line) => line !== "",
+      ),
       series: shown.runs.map(({ label, run }) => ({
         label: shortLabel(label),
         points: run.analysis.latencyTail,

@@ -73,6 +73,11 @@ const kindKey = ({ finding }: RunFinding): string => `${finding.severity} ${find
 
 const isInvalid = ({ finding }: RunFinding): boolean => finding.severity === "invalid";
 
+const worstFirst = (input: ReportInput): readonly RunFinding[] => {
+  const all = found(input);
+  return [...all.filter(isInvalid), ...all.filter((item) => !isInvalid(item))];
+};
+
 const MEANING =
   "SUSPECT: numbers may be slightly off. INVALID: the headline number cannot be trusted, so none is printed, and no check is evaluated on the run. `docs/verdicts.md` has every bound with its reason.";
 
@@ -85,8 +90,7 @@ export const verdictSection = (input: ReportInput): string => {
       "VALID: every run finished, requests left and responses were read on time, every scheduled request was sent and answered, the machine had time for it, and bytes, lines and rows of every log agree.",
     ]);
   }
-  const ordered = [...all.filter(isInvalid), ...all.filter((item) => !isInvalid(item))];
-  const groups = groupsOf(ordered, kindKey);
+  const groups = groupsOf(worstFirst(input), kindKey);
   const isShort = groups.every((group) => group.length <= FEW);
   const each = all.map((item) => findingText(input, item));
   return paragraphs([
@@ -99,7 +103,7 @@ export const verdictSection = (input: ReportInput): string => {
 
 /** The same for a terminal. */
 export const verdictLines = (input: ReportInput): readonly string[] => {
-  const lines = groupsOf(found(input), kindKey).flatMap((group) => {
+  const lines = groupsOf(worstFirst(input), kindKey).flatMap((group) => {
     const [first] = group;
     return first === undefined || group.length <= FEW
       ? group.map(

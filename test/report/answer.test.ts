@@ -31,7 +31,7 @@ const input = {
 
 const chartOf = (curves: Readonly<Record<string, readonly number[]>>): HeadlineChart => ({
   title: "",
-  subtitle: "",
+  subtitle: [],
   unit: "per_s",
   metricTitle: "Goodput",
   xTitle: "SLO",
@@ -39,6 +39,7 @@ const chartOf = (curves: Readonly<Record<string, readonly number[]>>): HeadlineC
   medians: Object.entries(curves).flatMap(([series, values]) =>
     values.map((value, x) => ({ x, xLabel: `${x + 1} ms`, value, series })),
   ),
+  positions: [],
   missing: [],
   reference: [],
   bounds: [],

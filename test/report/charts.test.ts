@@ -24,14 +24,20 @@ const interval = (second: number, scheduled: number, good: number): IntervalRow 
   good,
 });
 
+const placesOf = ({ points, missing }: Partial<HeadlineChart>): HeadlineChart["positions"] => [
+  ...(points ?? [{ x: 25e6, xLabel: "25 ms" }]),
+  ...(missing ?? []),
+];
+
 const headline = (change: Partial<HeadlineChart> = {}): HeadlineChart => ({
   title: "Goodput against SLO",
-  subtitle: "",
+  subtitle: [],
   unit: "per_s",
   metricTitle: "Goodput",
   xTitle: "SLO",
   points: [{ x: 25e6, xLabel: "25 ms", value: 10, series: "" }],
   medians: [{ x: 25e6, xLabel: "25 ms", value: 10, series: "" }],
+  positions: placesOf(change),
   missing: [],
   reference: [],
   bounds: [],
@@ -83,12 +89,12 @@ const CASES = {
   ),
   "a distribution of one response": latencyCdfChart({
     title: "Latency",
-    subtitle: "",
+    subtitle: [],
     series: [{ label: "a", points: [{ tail: 1, latencyNs: 5e6 }], sloNs: 25e6 }],
   }),
   "a distribution of many runs with SLOs of their own": latencyCdfChart({
     title: "Latency",
-    subtitle: "",
+    subtitle: [],
     series: Array.from({ length: 8 }, (_, run) => ({
       label: `run ${run}`,
       points: [1, 0.1, 0.01].map((tail) => ({ tail, latencyNs: (1e6 * (run + 1)) / tail })),
@@ -155,6 +161,21 @@ describe("charts", () => {
     for (const label of ["25 ms", "100 ms", "no result", "at least 8/s"]) {
       expect(svg).toContain(`>${label}<`);
     }
+  });
+
+  test("a curve is broken where a value is missing, and not drawn across", async () => {
+    const at = (x: number) => ({ x, xLabel: String(x), value: 10, series: "" });
+    const points = [1, 2, 4, 5].map(at);
+    const lines = async (missing: HeadlineChart["missing"]): Promise<readonly string[]> => {
+      const positions = missing.length === 0 ? points : [1, 2, 3, 4, 5].map(at);
+      const change = { points, medians: points, positions, missing };
+      const svg = await renderSvg(headlineChart(headline(change)));
+      return [...svg.matchAll(/d="(M[^"]*)"[^>]*stroke-width="2\.2"/g)].map(([, d]) => d as string);
+    };
+    const moves = (path: string | undefined): number => path?.split("M").length ?? 0;
+    expect(moves((await lines([]))[0])).toBe(1 + 1);
+    const gap = await lines([{ x: 3, xLabel: "3", reason: "INVALID" }]);
+    expect(moves(gap[0])).toBe(1 + 2);
   });
 
   test("the value of a valley stands below its point, those of the others above", async () => {

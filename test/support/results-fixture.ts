@@ -251,6 +251,8 @@ export const fixtureLogs = (
   const requests = offered
     .map((request, index) => requestRecord(request, index, sloNs))
     .filter((record) => record !== null)
+    // The controller numbers what it answers in order of arrival.
+    .map((record, requestId) => ({ ...record, requestId }))
     .toSorted((a, b) => a.departure - b.departure);
   const actions = FIXTURE_ACTIONS.map(actionRecord);
   const client = offered.map((request, index) => clientRow(request, index, sloNs));
