@@ -1,7 +1,7 @@
 /** Puts a planned run into named facts for the report, without reading any input again. */
 
 import { stopLines } from "#cli/stop-lines.ts";
-import type { Load, PlannedRun, System, Workload } from "#experiment/resolved.ts";
+import type { Load, PlannedRun, ScalingDistance, System, Workload } from "#experiment/resolved.ts";
 import { writtenValue } from "#report/format.ts";
 import type { Fact, SweptValue } from "#report/model.ts";
 import type { Nanos } from "#stdx/nanos.ts";
@@ -73,6 +73,9 @@ const PLACEMENTS = {
     "requests of a function and minute as a Poisson process with the traced count as its mean",
 } as const;
 
+const distanceFacts = (distance: ScalingDistance | undefined): readonly Fact[] =>
+  distance === undefined ? [] : [{ name: "Distance", value: distanceText(distance) }];
+
 const traceFacts = (
   workload: Extract<Workload, { arrivals: "azure-functions-2019" }>,
   manifest: Manifest | null,
@@ -110,6 +113,7 @@ const traceFacts = (
       name: "Placement",
       value: PLACEMENTS[workload.placement],
     },
+    ...distanceFacts(workload.distance),
     {
       name: "Mapping",
       value: "functions shuffled with the run's seed and dealt to the model instances in turn",
@@ -126,9 +130,7 @@ const replayFacts = (
   { name: "Format", value: formatText(workload) },
   { name: "Begins at", value: startText(workload) },
   { name: "Scaling", value: scalingText(workload) },
-  ...(workload.distance === undefined
-    ? []
-    : [{ name: "Distance", value: distanceText(workload.distance) }]),
+  ...distanceFacts(workload.distance),
 ];
 
 const loadText = (load: Load): string => {

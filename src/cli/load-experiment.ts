@@ -114,7 +114,7 @@ const planWith = (
     const found = { ...inputs, unusable: [...inputs.unusable, ...unusable] };
     throw refuse({ shown, problems: all, overrides: overridden.overrides, inputs: found });
   }
-  return requestTraces.withDistances(plan.value);
+  return requestTraces.withDistances(plan.value, inputs.traces);
 };
 
 const readExperiment = async (path: string, shown: string): Promise<Uint8Array<ArrayBuffer>> => {

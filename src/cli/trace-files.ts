@@ -1,8 +1,9 @@
 /** Opens traces as texts that are read piece by piece, and reads those of a plan once to know what is in them. */
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Plan, PlannedRun, Problem, Workload } from "#experiment/resolved.ts";
+import type { Plan, PlannedRun, Problem, ScalingDistance, Workload } from "#experiment/resolved.ts";
 import { err, type Result } from "#stdx/result.ts";
 import { countInstances } from "#workload/arrival-process.ts";
+import type { CountTable } from "#workload/count-table.ts";
 import {
   RECORDED_LAYOUT,
   type RecordedWorkload,
@@ -15,6 +16,7 @@ import {
   scanTrace,
   type TraceLayout,
 } from "#workload/request-trace.ts";
+import { traceDistance } from "#workload/trace-distance.ts";
 import type { TextSource } from "#workload/trace-lines.ts";
 import { formatTraceProblems } from "#workload/trace-problems.ts";
 
@@ -81,6 +83,9 @@ const keyOf = (workload: ReplayWorkload): string => {
   return JSON.stringify([workload.trace, format, column, unit]);
 };
 
+/** Traces of counts, by the name under which a plan has them. */
+type CountTraces = ReadonlyMap<string, CountTable>;
+
 /** The traces of a plan, by file and layout. */
 export class RequestTraces {
   readonly #traces = new Map<string, Result<RequestTrace, string>>();
@@ -115,13 +120,26 @@ export class RequestTraces {
     return { problems: [...problems.values()], unusable: [...unusable] };
   }
 
+  #distanceOf({ workload, seed }: PlannedRun, counts: CountTraces): ScalingDistance | null {
+    if (workload.arrivals === "azure-functions-2019") {
+      const trace = counts.get(workload.trace);
+      return trace === undefined ? null : traceDistance(workload, trace, seed);
+    }
+    if (workload.arrivals !== "trace") return null;
+    const trace = this.of(workload);
+    return trace.ok ? scalingDistance({ workload, trace: trace.value, seed }) : null;
+  }
+
   /** The plan with the distance of each scaled replay from its trace noted. */
-  withDistances(plan: Plan): Plan {
+  withDistances(plan: Plan, counts: CountTraces): Plan {
+    // Runs that differ in the system have the same schedule.
+    const known = new Map<string, ScalingDistance | null>();
     const runs = plan.runs.map((run): PlannedRun => {
       const { workload, seed } = run;
-      if (workload.arrivals !== "trace") return run;
-      const trace = this.of(workload);
-      const distance = trace.ok ? scalingDistance({ workload, trace: trace.value, seed }) : null;
+      if (workload.arrivals !== "trace" && workload.arrivals !== "azure-functions-2019") return run;
+      const key = JSON.stringify([workload, seed]);
+      const distance = known.get(key) ?? this.#distanceOf(run, counts);
+      known.set(key, distance);
       return distance === null ? run : { ...run, workload: { ...workload, distance } };
     });
     return { ...plan, runs };

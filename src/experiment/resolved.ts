@@ -131,6 +131,8 @@ export type Workload = WorkloadTimes &
         readonly placement: "even" | "uniform" | "poisson";
         /** Functions that take part: a share of them when below 1, else so many; all when absent. */
         readonly sampleFunctions?: number;
+        /** Noted once the trace has been read. */
+        readonly distance?: ScalingDistance;
       }
     | RequestTraceWorkload
     /** Replay of a schedule that was recorded or written. */

@@ -2,6 +2,7 @@
 import { ns } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import type { CountTable } from "#workload/count-table.ts";
+import { distanceText } from "#workload/describe-replay.ts";
 import { plural, round } from "#workload/load-text.ts";
 import { MinuteCounter } from "#workload/minute-placement.ts";
 import {
@@ -136,6 +137,7 @@ export const describeTrace = (
     ...(sample === null ? [] : [sample]),
     ...(loadFactor === null ? [] : [loadFactor]),
     PLACEMENTS[workload.placement],
+    ...(workload.distance === undefined ? [] : [`${distanceText(workload.distance)}.`]),
     `Offers ${about}${plural(Math.round(summary.requests), "request")}, ${about}${Math.round(summary.measuredRequests).toLocaleString("en-US")} of them measured: ` +
       `${round(summary.ratePerSMean)}/s on average, ${round(summary.ratePerSMax)}/s in the busiest minute.`,
     "Functions are shuffled with the run's seed and dealt to the model instances in turn.",

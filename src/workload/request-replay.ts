@@ -12,6 +12,7 @@ import {
   RequestTraceReader,
   type RequestTraceWorkload,
 } from "#workload/request-trace.ts";
+import { distanceBetween, type Gathered } from "#workload/scaling-distance.ts";
 import { sendDuration } from "#workload/trace-schedule.ts";
 
 export interface RequestReplayOptions {
@@ -217,9 +218,7 @@ export class RequestReplay implements ArrivalProcess {
 const PARTS = 1000;
 
 /** Gaps and instants of a replay, for comparison. */
-const gather = (
-  options: RequestReplayOptions,
-): { readonly gaps: GapDistribution; readonly counts: Float64Array } => {
+const gather = (options: RequestReplayOptions): Gathered => {
   const due = new DueRequests(options);
   const end = sendDuration(options.workload);
   const gaps = new GapDistribution();
@@ -230,31 +229,6 @@ const gather = (
     counts[part] = (counts[part] ?? 0) + 1;
   }
   return { gaps, counts };
-};
-
-const gapDistance = (a: GapDistribution, b: GapDistribution): number => {
-  let distance = 0;
-  // From a thousandth of the mean to a thousand times it, eight points to the power of two.
-  for (let power = -80; power <= 80; power++) {
-    const x = 2 ** (power / 8);
-    distance = Math.max(
-      distance,
-      Math.abs(a.shareBelow(x * a.meanNs) - b.shareBelow(x * b.meanNs)),
-    );
-  }
-  return distance;
-};
-
-const rateDistance = (a: Float64Array, b: Float64Array): number => {
-  const total = (counts: Float64Array): number => counts.reduce((sum, each) => sum + each, 0);
-  const [allA, allB] = [Math.max(1, total(a)), Math.max(1, total(b))];
-  let [seenA, seenB, distance] = [0, 0, 0];
-  for (const [part, count] of a.entries()) {
-    seenA += count;
-    seenB += b[part] ?? 0;
-    distance = Math.max(distance, Math.abs(seenA / allA - seenB / allB));
-  }
-  return distance;
 };
 
 /** How far a replay is from the same stretch of its trace, unscaled; null where nothing is scaled. */
@@ -275,8 +249,5 @@ export const scalingDistance = (
   };
   const before = gather({ ...options, workload: original, instances: 1 });
   const after = gather({ ...options, instances: 1 });
-  return {
-    gaps: gapDistance(before.gaps, after.gaps),
-    rateCurve: rateDistance(before.counts, after.counts),
-  };
+  return distanceBetween(before, after);
 };
