@@ -20,6 +20,7 @@ import type { Analysis, RunAnalysis } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { answerOf } from "#report/answer.ts";
 import { checkLines } from "#report/checks.ts";
+import { earlyEndLines } from "#report/early-ends.ts";
 import { headlineOf } from "#report/headline.ts";
 import type { ReportedRun, ReportInput } from "#report/model.ts";
 import { type RenderedReport, renderReport } from "#report/report.ts";
@@ -236,7 +237,12 @@ const writeVerdicts = (derived: string, runs: readonly ReportedRun[]): void => {
 const plain = (markdown: string): string => markdown.replaceAll(/\*\*|`/g, "");
 
 const summaryOf = (input: ReportInput): readonly string[] =>
-  [answerOf(input, headlineOf(input)), ...checkLines(input), ...verdictLines(input)].map(plain);
+  [
+    answerOf(input, headlineOf(input)),
+    ...earlyEndLines(input),
+    ...checkLines(input),
+    ...verdictLines(input),
+  ].map(plain);
 
 /** Those of a search were repeated: they matter only where it found no answer for them. */
 const invalidRuns = ({ runs, capacities }: ReportInput): number => {

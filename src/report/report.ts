@@ -4,6 +4,7 @@ import { answerOf } from "#report/answer.ts";
 import { batchSharesChart, batchSizesChart } from "#report/batch-chart.ts";
 import { capacityCharts, capacitySection } from "#report/capacity.ts";
 import { checksSection } from "#report/checks.ts";
+import { earlyEndText } from "#report/early-ends.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
 import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
@@ -283,6 +284,7 @@ const markdownOf = (
     input.question === "" ? "" : `*${input.question}*`,
     answerOf(input, headline),
     verdictLine(input),
+    earlyEndText(input),
     show(topFigure(input, charts), folder),
     capacitySection(input, charts.capacities, folder),
     input.capacities.length > 0 ? "## All loads that were tried" : "",
