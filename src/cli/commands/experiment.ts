@@ -1,4 +1,5 @@
 /** The `experiment` command, the main job: from an experiment file to its report. */
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { buildReport, exitCodeOf } from "#cli/build-report.ts";
@@ -8,12 +9,16 @@ import { followLauncher } from "#cli/follow-launcher.ts";
 import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, type LoadOptions, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
+import { findRateProblems } from "#cli/rate-limit.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
 import { RunSearch } from "#cli/search-runs.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import { showPlan } from "#cli/show-plan.ts";
+import { asTyped } from "#experiment/override.ts";
+import { formatProblems } from "#experiment/problem.ts";
 import type { Plan } from "#experiment/resolved.ts";
 import { startClock, toAbsolute } from "#host/clock.ts";
+import { measureGeneratorLimit } from "#host/generator-limit.ts";
 import { readCodeFacts } from "#host/host-facts.ts";
 import { openLocalHost } from "#remote/local.ts";
 import {
@@ -104,10 +109,18 @@ const refuseResume = (results: ResultsFolder, refusals: readonly string[]): neve
   );
 };
 
+/** Nothing is started, and no folder made, for a load that could only come late. */
+const refuseBeyondLimit = async (file: string, loaded: LoadedExperiment): Promise<void> => {
+  const options = { measure: measureGeneratorLimit, cores: availableParallelism() };
+  const problems = asTyped(await findRateProblems(loaded, options), loaded.overrides);
+  if (problems.length > 0) throw new UserError(EXIT.USAGE, formatProblems(file, problems));
+};
+
 const prepare = async (context: CliContext, file: string, flags: ExperimentFlags): Promise<Job> => {
   const resumed =
     flags.resume === undefined ? null : await openForResume(context, flags, flags.resume);
   const loaded = await loadExperiment(context, file, recordedFlags(flags, resumed));
+  await refuseBeyondLimit(file, loaded);
   const clock = startClock();
   const code = readCodeFacts(context.root);
   const { git_revision, git_dirty } = code.escapement;
