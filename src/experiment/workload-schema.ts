@@ -59,7 +59,6 @@ const SHAPE_KINDS = ["ramp", "steps", "bursts", "sine"] as const;
 const STEPS_MAX = 10_000;
 const STATES_MAX = 100;
 const PARTS_MAX = 100;
-/** Each is a process that walks through the whole schedule. */
 const GENERATORS_MAX = 64;
 
 const CLASS_NAME = /^[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?$/;
@@ -156,13 +155,7 @@ const times = {
   duration: key(duration("positive")),
   coolDown: maybe(duration("zero")),
   inputs: maybe(yesOrNo()),
-  generators: maybe(
-    whole({
-      least: 1,
-      most: GENERATORS_MAX,
-      of: "load generator processes that share the schedule",
-    }),
-  ),
+  generators: maybe(whole({ least: 1, most: GENERATORS_MAX, of: "load generator processes" })),
 };
 
 const users = maybe(whole({ least: 1, most: 1_000_000, of: "users" }));

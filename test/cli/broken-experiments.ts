@@ -868,7 +868,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload.generators = 0",
         "0 is less than 1",
-        "load generator processes that share the schedule: a whole number from 1 to 64",
+        "load generator processes: a whole number from 1 to 64",
       ],
     ],
   },
@@ -879,7 +879,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload.generators = 1.5",
         "1.5 is not a whole number",
-        "load generator processes that share the schedule: a whole number from 1 to 64",
+        "load generator processes: a whole number from 1 to 64",
       ],
     ],
   },
