@@ -13,6 +13,7 @@ import { EXIT, type ExitCode, UserError } from "#cli/exit-codes.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import type { Plan, PlannedRun } from "#experiment/resolved.ts";
 import { type Capacity, findCapacities, isAnswered, toSearchedRun } from "#judge/capacity.ts";
+import { judgeCapacityChecks } from "#judge/capacity-checks.ts";
 import { checkNames, judgeChecks } from "#judge/checks.ts";
 import { judgeRun, type RunVerdict } from "#judge/verdict.ts";
 import { analyse } from "#query/analyse.ts";
@@ -184,10 +185,13 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
     reportedRun(analysis, plan, { run, verdict: verdictOf(plan, run) }),
   );
   const capacities = capacitiesOf(plan, analysis.runs);
-  const checks = judged(
-    plan,
-    runs.filter((run) => isClaimedOn(run, capacities)),
-  );
+  const checks = [
+    ...judged(
+      plan,
+      runs.filter((run) => isClaimedOn(run, capacities)),
+    ),
+    ...judgeCapacityChecks(plan?.checks ?? [], capacities),
+  ];
   const { passed, failed } = checkNames(checks);
   return {
     analysis,

@@ -5,10 +5,12 @@ import type { LoadedExperiment } from "#cli/load-experiment.ts";
 import { stopLines } from "#cli/stop-lines.ts";
 import { showTable } from "#cli/text-table.ts";
 import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
-import { METRIC_UNITS } from "#experiment/metric-units.ts";
+import type { CheckMetric } from "#experiment/language.ts";
+import { METRIC_UNITS, type MetricUnit } from "#experiment/metric-units.ts";
 import { expectedRunNs, expectedTotalNs, RUN_ALLOWANCE_NS } from "#experiment/plan.ts";
 import { countOf } from "#experiment/problem.ts";
 import type { Check, Plan, PlannedRun } from "#experiment/resolved.ts";
+import { loadUnit } from "#experiment/search.ts";
 import { expectedRuns } from "#judge/capacity-search.ts";
 import { type Nanos, ns, toSeconds } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
@@ -84,22 +86,30 @@ const runTable = (loaded: LoadedExperiment): readonly string[] => {
   return showTable([header, ...rows], new Set([last - 3, last - 1, last]));
 };
 
-const showBound = (value: number, { metric }: Pick<Check, "metric">): string => {
-  const unit = METRIC_UNITS[metric];
+/** The unit of what a check or a goal bounds: that of its metric, or of the load that is searched over. */
+const unitOf = (metric: CheckMetric, { search }: Plan): MetricUnit =>
+  metric === "capacity" ? loadUnit(search?.over) : METRIC_UNITS[metric];
+
+const showBound = (value: number, unit: MetricUnit): string => {
   if (unit === "duration") return formatDuration(ns(value));
   return unit === "rate" ? `${value}/s` : String(value);
 };
 
-const showBounds = (bounds: Pick<Check, "metric" | "atLeast" | "atMost">): string =>
-  [
-    ...(bounds.atLeast === null ? [] : [`≥ ${showBound(bounds.atLeast, bounds)}`]),
-    ...(bounds.atMost === null ? [] : [`≤ ${showBound(bounds.atMost, bounds)}`]),
+const showBounds = (
+  { metric, atLeast, atMost }: Pick<Check, "metric" | "atLeast" | "atMost">,
+  plan: Plan,
+): string => {
+  const unit = unitOf(metric, plan);
+  return [
+    ...(atLeast === null ? [] : [`≥ ${showBound(atLeast, unit)}`]),
+    ...(atMost === null ? [] : [`≤ ${showBound(atMost, unit)}`]),
   ].join(" and ");
+};
 
 /** A check in one line: "most-in-slo: slo_attainment ≥ 0.9, where system.slo = 50ms". */
-const showCheck = (check: Check): string => {
+const showCheck = (check: Check, plan: Plan): string => {
   const when = check.when.map(({ path, value }) => `${path} = ${value}`).join(" and ");
-  return `${check.name}: ${check.metric} ${showBounds(check)}${when === "" ? "" : `, where ${when}`}`;
+  return `${check.name}: ${check.metric} ${showBounds(check, plan)}${when === "" ? "" : `, where ${when}`}`;
 };
 
 /** What is no mistake and yet probably not meant. */
@@ -150,7 +160,8 @@ const sizeOf = (plan: Plan): PlanSize => {
 };
 
 /** What is looked for among which loads. */
-const searchLines = ({ search }: Plan): readonly string[] => {
+const searchLines = (plan: Plan): readonly string[] => {
+  const { search } = plan;
   if (search === undefined) return [];
   const { over, loads, goals, confidence, repetitionsMax } = search;
   const [first, second] = loads;
@@ -158,7 +169,7 @@ const searchLines = ({ search }: Plan): readonly string[] => {
   if (first === undefined || second === undefined || last === undefined) return [];
   const step = `${((second.load / first.load - 1) * 100).toFixed(1)} %`;
   return [
-    `the highest ${over} with ${goals.map((goal) => `${goal.metric} ${showBounds(goal)}`).join(" and ")}`,
+    `the highest ${over} with ${goals.map((goal) => `${goal.metric} ${showBounds(goal, plan)}`).join(" and ")}`,
     `${countOf(loads.length, "load")} from ${first.value} to ${last.value}, the second ${step} above the first; up to ${repetitionsMax} runs of each`,
     `from ${first.value} the load doubles until it misses the goal; then the bracket is halved, then both ends are confirmed, each decision with ${confidence * 100} % confidence`,
   ];
@@ -218,7 +229,10 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
       ? []
       : section(`Workload (run ${first.name})`, workloadLines(first, loaded))),
     ...(first === undefined ? [] : section("Ends early", stopLines(first))),
-    ...section("Checks", plan.checks.map(showCheck)),
+    ...section(
+      "Checks",
+      plan.checks.map((check) => showCheck(check, plan)),
+    ),
     ...(plan.headline === null
       ? []
       : section("Headline", [`${plan.headline.metric} against ${plan.headline.against}`])),

@@ -1,5 +1,4 @@
 /** Judges checks and the headline: bounds in the metric's unit, conditions and axes that the sweep really has. */
-import type { MetricName } from "#experiment/language.ts";
 import { METRIC_UNITS, type MetricUnit } from "#experiment/metric-units.ts";
 import { showValue } from "#experiment/problem.ts";
 import { duration, type Mistake, type Reader, rate } from "#experiment/reading.ts";
@@ -8,7 +7,12 @@ import type { ParsedCheck } from "#experiment/schema.ts";
 import { canonical, nearestPath, type RawSweep } from "#experiment/sweep.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
-const number = (metric: MetricName, unit: "share" | "count"): Reader<number> => ({
+interface BoundedMetric {
+  readonly metric: string;
+  readonly unit: MetricUnit;
+}
+
+const number = (metric: string, unit: "share" | "count"): Reader<number> => ({
   kind: "bound",
   read: (value): Result<number, Mistake> => {
     const due = unit === "share" ? "a share from 0 to 1" : "a plain number, at least 0";
@@ -24,8 +28,7 @@ const number = (metric: MetricName, unit: "share" | "count"): Reader<number> => 
   },
 });
 
-const boundReader = (metric: MetricName): Reader<number> => {
-  const unit: MetricUnit = METRIC_UNITS[metric];
+const boundReader = ({ metric, unit }: BoundedMetric): Reader<number> => {
   if (unit === "rate") return rate();
   return unit === "duration" ? duration("zero") : number(metric, unit);
 };
@@ -36,11 +39,15 @@ export interface Judged<T> {
 }
 
 /** One bound in the metric's unit; null when absent or wrong. */
-export const bound = (path: string, metric: MetricName, value: unknown): Judged<number | null> => {
+export const bound = (
+  path: string,
+  bounded: BoundedMetric,
+  value: unknown,
+): Judged<number | null> => {
   if (value === undefined) return { problems: [], value: null };
-  const reading = boundReader(metric).read(value);
+  const reading = boundReader(bounded).read(value);
   if (reading.ok) return { problems: [], value: reading.value };
-  const message = `${reading.error.message} (for ${metric})`;
+  const message = `${reading.error.message} (for ${bounded.metric})`;
   return {
     problems: [{ path, value: showValue(value), message, remedy: reading.error.remedy }],
     value: null,
@@ -90,15 +97,40 @@ const conditions = (
   return { problems, value };
 };
 
+/** What checks may refer to. */
+export interface CheckScope {
+  readonly sweep: RawSweep;
+  /** Unit of the load that is searched over; null without a search. */
+  readonly capacity: "rate" | "count" | null;
+}
+
 const CHECK_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,78}[A-Za-z0-9])?$/;
 
 /** One check resolved, with everything that is wrong with it. */
-const judgeCheck = (name: string, check: ParsedCheck, sweep: RawSweep): Judged<Check> => {
+const judgeCheck = (
+  name: string,
+  check: ParsedCheck,
+  { sweep, capacity }: CheckScope,
+): Judged<Check> => {
   const path = `checks.${name}`;
-  const atLeast = bound(`${path}.atLeast`, check.metric, check.atLeast);
-  const atMost = bound(`${path}.atMost`, check.metric, check.atMost);
+  const unit = check.metric === "capacity" ? (capacity ?? "count") : METRIC_UNITS[check.metric];
+  const isJudged = check.metric !== "capacity" || capacity !== null;
+  const boundOf = (side: "atLeast" | "atMost"): Judged<number | null> =>
+    isJudged
+      ? bound(`${path}.${side}`, { metric: check.metric, unit }, check[side])
+      : { problems: [], value: null };
+  const atLeast = boundOf("atLeast");
+  const atMost = boundOf("atMost");
   const when = conditions(path, check.when, sweep);
   const problems = [...atLeast.problems, ...atMost.problems, ...when.problems];
+  if (!isJudged) {
+    problems.push({
+      path: `${path}.metric`,
+      value: showValue(check.metric),
+      message: "nothing is searched for, so no capacity is found",
+      remedy: "add a search, or name another metric",
+    });
+  }
   if (!CHECK_NAME.test(name)) {
     problems.push({
       path,
@@ -132,10 +164,10 @@ const judgeCheck = (name: string, check: ParsedCheck, sweep: RawSweep): Judged<C
 /** All checks in the order written, with their problems. */
 export const judgeChecks = (
   checks: Readonly<Record<string, ParsedCheck>> | undefined,
-  sweep: RawSweep,
+  scope: CheckScope,
 ): Judged<readonly Check[]> => {
   const judged = Object.entries(checks ?? {}).map(([name, check]) =>
-    judgeCheck(name, check, sweep),
+    judgeCheck(name, check, scope),
   );
   return {
     problems: judged.flatMap(({ problems }) => problems),

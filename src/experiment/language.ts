@@ -279,9 +279,12 @@ export const METRIC_NAMES = [
 
 export type MetricName = (typeof METRIC_NAMES)[number];
 
+/** What a check may be about: a metric of every run, or the capacity that a search found. */
+export type CheckMetric = MetricName | "capacity";
+
 /** A claim of the experiment about a metric; bounds carry the metric's unit (a Duration, a Rate, or a share from 0 to 1). */
 export interface CheckSpec {
-  readonly metric: MetricName;
+  readonly metric: CheckMetric;
   readonly atLeast?: Duration | Rate | number;
   readonly atMost?: Duration | Rate | number;
   /** Limits the check to runs whose swept parameters have these values; all runs when absent. */

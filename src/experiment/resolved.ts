@@ -1,5 +1,5 @@
 /** An experiment after validation: every default filled in, every quantity a number with its unit in the name. */
-import type { MetricName } from "#experiment/language.ts";
+import type { CheckMetric, MetricName } from "#experiment/language.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
 export interface System {
@@ -142,7 +142,7 @@ export type Workload = WorkloadTimes &
 
 export interface Check {
   readonly name: string;
-  readonly metric: MetricName;
+  readonly metric: CheckMetric;
   /** In the metric's unit: ns, requests per second, or a share. */
   readonly atLeast: number | null;
   readonly atMost: number | null;

@@ -102,7 +102,7 @@ const stopSchema = z.strictObject({
 });
 
 const checkSchema = z.strictObject({
-  metric: key(metric()),
+  metric: key(choice("metric", [...METRIC_NAMES, "capacity"])),
   atLeast: maybe(scalar("bound")),
   atMost: maybe(scalar("bound")),
   when: z.record(z.string(), key(scalar("scalar"))).optional(),

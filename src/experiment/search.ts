@@ -1,6 +1,7 @@
 /** The search for a capacity: its ladder of loads, its goals, and what is wrong with them. */
 import { bound, type Judged } from "#experiment/checks.ts";
 import { METRIC_NAMES, type MetricName } from "#experiment/language.ts";
+import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import { showValue, suggest } from "#experiment/problem.ts";
 import type { Goal, Problem, Search } from "#experiment/resolved.ts";
 import { type ParsedSearch, sweepableKind } from "#experiment/schema.ts";
@@ -52,6 +53,10 @@ interface LadderStep {
 
 const isSearchable = (path: string): boolean =>
   ["rate", "number", "count"].includes(sweepableKind(path) ?? "");
+
+/** Unit of the loads that a search goes over. */
+export const loadUnit = (over: unknown): "rate" | "count" =>
+  typeof over === "string" && sweepableKind(over) === "rate" ? "rate" : "count";
 
 const overProblems = (
   search: ParsedSearch,
@@ -108,8 +113,9 @@ const judgeGoal = (name: string, goal: ParsedSearch["goal"][string]): Judged<rea
     const remedy = `${exampleGoal(metric)}: one of atLeast and atMost`;
     return { problems: [{ ...shown, message, remedy }], value: [] };
   }
-  const atLeast = bound(`${path}.atLeast`, metric, goal.atLeast);
-  const atMost = bound(`${path}.atMost`, metric, goal.atMost);
+  const bounded = { metric, unit: METRIC_UNITS[metric] };
+  const atLeast = bound(`${path}.atLeast`, bounded, goal.atLeast);
+  const atMost = bound(`${path}.atMost`, bounded, goal.atMost);
   const value = { metric, atLeast: atLeast.value, atMost: atMost.value };
   return { problems: [...atLeast.problems, ...atMost.problems], value: [value] };
 };

@@ -13,7 +13,7 @@ import {
   type Schemas,
   schemasFor,
 } from "#experiment/schema.ts";
-import { judgeSearch } from "#experiment/search.ts";
+import { judgeSearch, loadUnit } from "#experiment/search.ts";
 import { findSweepProblems, type RawSweep, type SweepScope } from "#experiment/sweep.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
@@ -137,7 +137,10 @@ export const parseExperiment = (
   const sweep = soundSweep(raw["sweep"]);
   const named = namedSweep(raw["sweep"]);
   const unrolled = unroll(raw, sweep, { raw, schemas, known: sections.problems });
-  const checks = judgeChecks(soundChecks(raw["checks"], schemas), named);
+  const checks = judgeChecks(soundChecks(raw["checks"], schemas), {
+    sweep: named,
+    capacity: isGroup(raw["search"]) ? loadUnit(raw["search"]["over"]) : null,
+  });
   const found = [
     ...(root.success ? [] : toProblems(root.error.issues, { root: raw, prefix: [] })),
     ...sections.problems,

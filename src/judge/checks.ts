@@ -1,4 +1,5 @@
 /** Holds an experiment's claims against the metrics of its runs. */
+import type { MetricName } from "#experiment/language.ts";
 import { type MetricUnit as BoundUnit, METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { Check, Point } from "#experiment/resolved.ts";
 import type { Verdict } from "#judge/verdict.ts";
@@ -20,8 +21,8 @@ export interface CheckResult {
   readonly metric: string;
   readonly atLeast: number | null;
   readonly atMost: number | null;
-  /** Null when no run fits the check's `when`. */
-  readonly run: { readonly index: number; readonly name: string } | null;
+  /** Null when no run fits the check's `when`; without an index the point of a search, which has many runs. */
+  readonly run: { readonly index: number | null; readonly name: string } | null;
   readonly status: "pass" | "fail" | "not-evaluated";
   readonly observed: number | null;
   readonly unit: MetricUnit;
@@ -47,7 +48,12 @@ export const BOUND_UNITS: Readonly<Record<BoundUnit, MetricUnit>> = {
   count: "count",
 };
 
-const claimOf = (check: Check) => ({
+/** A claim about a metric of every run. */
+type RunCheck = Check & { readonly metric: MetricName };
+
+const isRunCheck = (check: Check): check is RunCheck => check.metric !== "capacity";
+
+const claimOf = (check: RunCheck) => ({
   check: check.name,
   metric: check.metric,
   unit: BOUND_UNITS[METRIC_UNITS[check.metric]],
@@ -55,7 +61,7 @@ const claimOf = (check: Check) => ({
   atMost: check.atMost,
 });
 
-const notEvaluated = (check: Check, run: JudgedRun | null, reason: string): CheckResult => ({
+const notEvaluated = (check: RunCheck, run: JudgedRun | null, reason: string): CheckResult => ({
   ...claimOf(check),
   run: run === null ? null : { index: run.index, name: run.name },
   status: "not-evaluated",
@@ -64,7 +70,7 @@ const notEvaluated = (check: Check, run: JudgedRun | null, reason: string): Chec
   reason,
 });
 
-const judgeRun = (check: Check, run: JudgedRun): CheckResult => {
+const judgeRun = (check: RunCheck, run: JudgedRun): CheckResult => {
   if (!run.isDone) return notEvaluated(check, run, "the run did not finish");
   if (run.verdict === "INVALID") return notEvaluated(check, run, "the run is INVALID");
   const metric = run.metrics[check.metric];
@@ -79,12 +85,12 @@ const judgeRun = (check: Check, run: JudgedRun): CheckResult => {
   };
 };
 
-/** One result per check and run that it applies to, in the order of the checks, then of the runs. */
+/** One result per check of a run's metric and run that it applies to, in the order of the checks, then of the runs. */
 export const judgeChecks = (
   checks: readonly Check[],
   runs: readonly JudgedRun[],
 ): readonly CheckResult[] =>
-  checks.flatMap((check) => {
+  checks.filter(isRunCheck).flatMap((check) => {
     const concerned = runs.filter((run) => applies(check, run));
     return concerned.length === 0
       ? [notEvaluated(check, null, "no run has the values of its `when`")]

@@ -36,12 +36,9 @@ const observedText = (results: readonly CheckResult[]): string => {
     : rangeText(observed, (value) => quantity(value, first.unit));
 };
 
-const labelOf = (
-  input: ReportInput,
-  run: { readonly index: number } | null,
-): string | undefined => {
+const labelOf = (input: ReportInput, run: CheckResult["run"]): string | undefined => {
   const found = input.runs.find(({ analysis }) => analysis.index === run?.index);
-  return found === undefined ? undefined : runLabel(input, found);
+  return found === undefined ? run?.name : runLabel(input, found);
 };
 
 const checkRow = (input: ReportInput, results: readonly CheckResult[]): readonly string[] => {

@@ -10,6 +10,33 @@ const inSearch = (from: string, to: string): BrokenFile["edits"] => [
 
 export const BROKEN_SEARCHES: readonly BrokenFile[] = [
   {
+    kind: "a check of a capacity that nothing searches for",
+    edits: [
+      ['metric: "latency_p99", atMost: ms(40)', 'metric: "capacity", atLeast: perSecond(300)'],
+    ],
+    mistakes: [
+      [
+        'checks.fast.metric = "capacity"',
+        "nothing is searched for, so no capacity is found",
+        "add a search, or name another metric",
+      ],
+    ],
+  },
+  {
+    kind: "a check of a capacity in the wrong unit",
+    edits: [
+      ...inSearch("", ""),
+      ['metric: "latency_p99", atMost: ms(40)', 'metric: "capacity", atLeast: 300'],
+    ],
+    mistakes: [
+      [
+        "checks.fast.atLeast = 300",
+        "300 has no unit; a rate is due (for capacity)",
+        "write perSecond(300)",
+      ],
+    ],
+  },
+  {
     kind: "an unknown key of a search",
     edits: inSearch('over: "workload.rate"', 'over: "workload.rate", steps: 5'),
     mistakes: [

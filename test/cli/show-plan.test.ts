@@ -39,6 +39,11 @@ Runs, in this order
       'report: { headline: { metric: "goodput", against: "system.slo" } },',
       "",
     );
+    const claimed = search.replace(
+      'metric: "latency_p99", atMost: ms(40)',
+      'metric: "capacity", atLeast: perSecond(300)',
+    );
+    expect(await shown(claimed)).toContain("fast: capacity ≥ 300/s, where system.slo = 50ms");
     const text = await shown(search);
     // 43 steps of 5 % from 100/s to 800/s. Doubling tries 100/s, 200/s, 400/s and 800/s; 15 loads lie between
     // neighbours, so 4 halvings; 4 confirmations and 2 more: 14 runs of 11 s, for either SLO.
