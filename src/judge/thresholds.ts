@@ -91,6 +91,13 @@ export const FIXED = {
     reason:
       "requests that the controller had beside those of the generators, of theirs: beyond 1 % the load is not the one asked for",
   },
+  "impossible-instants": {
+    unit: "share",
+    suspect: 0,
+    invalid: 0.001,
+    reason:
+      "requests that were sent more than 0.1 ms before they were due, or answered before they were sent: a clock or a log is broken; as for drops",
+  },
   "server-errors": {
     unit: "share",
     suspect: 0,
@@ -155,10 +162,10 @@ export const FIXED = {
   },
   "sampler-gap": {
     unit: "ns",
-    suspect: 500 * MS,
+    suspect: 300 * MS,
     invalid: null,
     reason:
-      "the longest time without a sample of the host, which is sampled every 100 ms: what happened meanwhile is not known",
+      "the longest time without a sample of the host, which is sampled every 100 ms: with three missed in a row, what happened meanwhile is not known",
   },
   "clock-step": {
     unit: "ns",
@@ -205,6 +212,13 @@ export const RELATIVE = {
     invalid: null,
     reason: "the response that lay unread longest; as for the latest request",
   },
+  "request-delay": {
+    shareOfSlo: 0.5,
+    floorNs: 10 * MS,
+    invalid: null,
+    reason:
+      "p99 of read by the controller − sent, above the median of it: time that a request lay in the network or unread. A controller that is busy reads late as well, and this is its own affair: so the bound is high",
+  },
   "loop-stall": {
     shareOfSlo: 0.5,
     floorNs: 20 * MS,
@@ -230,7 +244,7 @@ export const RELATIVE = {
     floorNs: 1 * MS,
     invalid: { shareOfSlo: 0.5, floorNs: 10 * MS },
     reason:
-      "by how much two roles' clocks disagree: on one host what is seen, between hosts what the synchronisation cannot exclude (half a round trip). Deadlines are instants, so they move by as much",
+      "by how much two roles' clocks disagree: what is seen on one host, where they are one clock, and what the synchronisation cannot exclude on any (half a round trip). Deadlines are instants, so they move by as much",
   },
 } as const satisfies Readonly<Record<string, SloThreshold>>;
 

@@ -7,6 +7,8 @@ export interface RequestTiming {
   readonly sent: number;
   /** Missed their SLO counted from when they were due, and met it counted from when they were sent. */
   readonly lateMisses: number;
+  /** Sent well before they were due, or answered before they were sent. */
+  readonly impossible: number;
   /** The fastest way from the controller's write to our read; null without such instants. */
   readonly receiveMinNs: number | null;
   /** In the worst second, a tenth of the requests were sent later than this; null where no second has 20 requests. */
@@ -49,6 +51,8 @@ export interface Reconciliation {
   /** Medians of the ways from client to controller and back, by the clocks of both; below 0 where these disagree. */
   readonly outMedianNs: number | null;
   readonly backMedianNs: number | null;
+  /** What 1 % of the ways from client to controller exceeded. */
+  readonly outP99Ns: number | null;
 }
 
 /** All of it for one run. */

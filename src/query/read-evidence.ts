@@ -17,6 +17,7 @@ const toTiming = (row: SqlRow): RequestTiming => ({
   due: toNumber(row, "due"),
   sent: toNumber(row, "sent"),
   lateMisses: toNumber(row, "late_misses"),
+  impossible: toNumber(row, "impossible"),
   receiveMinNs: toNumberOrNull(row, "receive_min_ns"),
   worstSecondTenthNs: toNumberOrNull(row, "worst_second_tenth_ns"),
 });
@@ -48,6 +49,7 @@ const toReconciliation = (row: SqlRow): Reconciliation => ({
   onlyOk: toNumberOrNull(row, "only_ok"),
   outMedianNs: toNumberOrNull(row, "out_median_ns"),
   backMedianNs: toNumberOrNull(row, "back_median_ns"),
+  outP99Ns: toNumberOrNull(row, "out_p99_ns"),
 });
 
 /** The evidence of all runs. */

@@ -158,8 +158,8 @@ const CASES: readonly Case[] = [
   ],
   [
     "sampler-gap",
-    health({ host: { sampleGapMaxNs: 500 * MS } }),
-    health({ host: { sampleGapMaxNs: 501 * MS } }),
+    health({ host: { sampleGapMaxNs: 300 * MS } }),
+    health({ host: { sampleGapMaxNs: 301 * MS } }),
     null,
   ],
   [
@@ -230,6 +230,22 @@ const CASES: readonly Case[] = [
     rows({ outMedianNs: -2.1 * MS }),
     rows({ backMedianNs: -51 * MS }),
   ],
+  // Half of a round trip of 4 ms is 2 ms.
+  [
+    "clock-error",
+    health({ loop: { roundTripNs: 4 * MS } }),
+    health({ loop: { roundTripNs: 4.1 * MS } }),
+    health({ loop: { roundTripNs: 101 * MS } }),
+  ],
+  ["impossible-instants", {}, timing({ impossible: 1 }), timing({ impossible: 2 })],
+  // The median is 0.05 ms.
+  ["request-delay", rows({ outP99Ns: 50.05 * MS }), rows({ outP99Ns: 50.06 * MS }), null],
+  [
+    "stopped-early",
+    { stored: { ...SOUND_STORED, stopped: null } },
+    { stored: { ...SOUND_STORED, stopped: { at_ns: "1", rule: "errorBudget", evidence: "x" } } },
+    null,
+  ],
   ["role-stopped", {}, {}, health({ process: { stoppedSamples: 1 } })],
   ["run-not-done", {}, {}, { stored: { ...SOUND_STORED, state: "interrupted" } }],
   ["no-requests", {}, {}, { outcomes: [], stored: { ...SOUND_STORED, expected_requests: null } }],
@@ -285,7 +301,7 @@ describe("bounds", () => {
 
   test("every kind of finding is in the table", () => {
     const tried = new Set(CASES.map(([kind]) => kind));
-    const elsewhere = ["expected-sigmas", "stopped-early"];
+    const elsewhere = ["expected-sigmas"];
     const all = [...Object.keys(FIXED), ...Object.keys(RELATIVE), ...Object.keys(FACTS)];
     expect([...tried, ...elsewhere].toSorted()).toEqual(all.toSorted());
   });
@@ -359,6 +375,19 @@ describe("detectors", () => {
       { ...SOUND_STORED_PROCESS, name: "worker0" },
     ];
     expect(findingsOf({ stored: { ...SOUND_STORED, processes } })).toEqual(["suspect evidence"]);
+  });
+
+  test("what was watched only in part was not watched", () => {
+    const stored = { ...SOUND_STORED, processes: [SOUND_STORED_PROCESS] };
+    expect(findingsOf({ stored })).toEqual([]);
+    // The host has 100 samples; the window is 10 s, of which a role says nothing for at most its two edges.
+    const evidence = ["suspect evidence"];
+    expect(findingsOf({ stored, ...health({ process: { samples: 50 } }) })).toEqual([]);
+    expect(findingsOf({ stored, ...health({ process: { samples: 49 } }) })).toEqual(evidence);
+    const loop = { busyNs: 1e9, intervalNs: 7.5e9 };
+    expect(findingsOf({ stored, ...health({ loop }) })).toEqual([]);
+    const shorter = { ...loop, intervalNs: 7.4e9 };
+    expect(findingsOf({ stored, ...health({ loop: shorter }) })).toEqual(evidence);
   });
 
   test("the client is no busier than the bound for others: a controller may be busy", () => {

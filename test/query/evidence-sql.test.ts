@@ -46,6 +46,7 @@ describe("request-timing.sql", () => {
       due: 300,
       sent: 300,
       late_misses: 0,
+      impossible: 0,
       receive_min_ns: 200_000,
       worst_second_tenth_ns: 1000,
     });
@@ -68,6 +69,13 @@ describe("request-timing.sql", () => {
       due: 300,
       sent: 250,
     });
+  });
+
+  test("instants that cannot be: sent before it is due", async () => {
+    // The first two requests of the window, by 0.2 ms; a third one by 0.1 ms, which is within what instants are good for.
+    const early =
+      "case when due < 10020000000 then -200000 when due < 10030000000 then -100000 else 0 end";
+    expect(await timing(early)).toMatchObject({ impossible: 2 });
   });
 
   test("misses that are the generator's: late by the whole, in time from sending", async () => {
@@ -135,6 +143,7 @@ describe("reconciliation.sql", () => {
         batched: 20,
         ...NOTHING,
         out_median_ns: 100,
+        out_p99_ns: 100,
         back_median_ns: 300,
       },
     ]);

@@ -107,6 +107,7 @@ export const SOUND_TIMING: RequestTiming = {
   due: 1000,
   sent: 1000,
   lateMisses: 0,
+  impossible: 0,
   receiveMinNs: 0.05e6,
   worstSecondTenthNs: 0.1e6,
 };
@@ -125,6 +126,7 @@ export const SOUND_RECONCILIATION: Reconciliation = {
   onlyOk: 0,
   outMedianNs: 0.05e6,
   backMedianNs: 0.05e6,
+  outP99Ns: 0.2e6,
 };
 
 export const SOUND_EVIDENCE: RunEvidence = {

@@ -1,21 +1,20 @@
 /** Whether the clocks that the instants of one run come from agree. */
 import { type ExaminedRun, exceeding, type Finding } from "#judge/finding.ts";
-import { showNs } from "#judge/numbers.ts";
+import { counted, scheduledIn, showNs, showShare } from "#judge/numbers.ts";
 import type { LoopHealth } from "#query/analysis.ts";
 
 const REMEDY =
   "synchronise the hosts' clocks (chrony, PTP); on one host, do not set it while roles start";
 
 /**
- * On one host all roles read the same clock, so that whatever lies beyond what the measurement of it can be off by
- * (half a round trip) is a disagreement; between hosts the difference is known and taken into account, and what can be
- * off is half of the round trip.
+ * A difference between clocks is known but for half of the round trip in which it was asked for. Between hosts it is
+ * taken into account; on one host all roles read the same clock, and whatever is seen beyond that half is an error.
  */
 const errorOf = (loop: LoopHealth, isOneHost: boolean): number | null => {
   const { clockDeltaNs, roundTripNs } = loop;
   if (clockDeltaNs === null || roundTripNs === null) return null;
   const half = roundTripNs / 2;
-  return isOneHost ? Math.abs(clockDeltaNs) - half : half;
+  return isOneHost ? Math.max(half, Math.abs(clockDeltaNs) - half) : half;
 };
 
 const measured = ({ analysis, sloNs }: ExaminedRun): readonly Finding[] => {
@@ -25,7 +24,7 @@ const measured = ({ analysis, sloNs }: ExaminedRun): readonly Finding[] => {
   return health.loops.flatMap((loop) => {
     const observed = errorOf(loop, isOneHost);
     return exceeding({ kind: "clock-error", observed, sloNs }, (error, bound) => ({
-      evidence: `the clock of ${loop.process} is off by ${showNs(error)} or more against that of a peer (bound: ${showNs(bound)})`,
+      evidence: `the clock of ${loop.process} may be off by ${showNs(error)} against that of a peer (bound: ${showNs(bound)}; difference ${showNs(loop.clockDeltaNs ?? 0)}, round trip ${showNs(loop.roundTripNs ?? 0)})`,
       remedy: REMEDY,
     }));
   });
@@ -46,7 +45,17 @@ const logged = ({ analysis, sloNs }: ExaminedRun): readonly Finding[] => {
   }));
 };
 
+const impossible = ({ analysis: run }: ExaminedRun): readonly Finding[] => {
+  const count = run.evidence.timing?.impossible ?? 0;
+  const observed = count / scheduledIn(run);
+  return exceeding({ kind: "impossible-instants", observed }, (share) => ({
+    evidence: `${counted(count, "request")} (${showShare(share)}) left well before being due, or came back before leaving`,
+    remedy: REMEDY,
+  }));
+};
+
 export const clockFindings = (run: ExaminedRun): readonly Finding[] => [
+  ...impossible(run),
   ...measured(run),
   ...logged(run),
 ];

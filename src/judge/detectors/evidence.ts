@@ -4,14 +4,29 @@ import type { RunHealth } from "#query/analysis.ts";
 
 /** Fewer samples than this in the window make no difference of two. */
 const LEAST_SAMPLES = 2;
+/** A role speaks once a second: with less, it was silent for more than the window's two edges. */
+const EDGES_NS = 2.5e9;
+/** Every process is sampled whenever its host is: one that is there half of the time only has gaps. */
+const LEAST_SHARE = 0.5;
 
-const missingHealth = (health: RunHealth, names: readonly string[]): readonly string[] => {
-  const lacks = (rows: readonly { readonly process: string; readonly samples: number }[]) =>
-    names.filter(
-      (name) => !rows.some((row) => row.process === name && row.samples >= LEAST_SAMPLES),
-    );
-  const unsampled = lacks(health.processes);
-  const silent = lacks(health.loops);
+const missingHealth = (
+  health: RunHealth,
+  names: readonly string[],
+  windowNs: number,
+): readonly string[] => {
+  const most = Math.max(0, ...health.hosts.map(({ samples }) => samples));
+  const least = Math.max(LEAST_SAMPLES, LEAST_SHARE * most);
+  const unsampled = names.filter(
+    (name) =>
+      !health.processes.some(({ process, samples }) => process === name && samples >= least),
+  );
+  const silent = names.filter(
+    (name) =>
+      !health.loops.some(
+        ({ process, samples, intervalNs }) =>
+          process === name && samples >= LEAST_SAMPLES && intervalNs >= windowNs - EDGES_NS,
+      ),
+  );
   return [
     ...(health.hosts.some(({ samples }) => samples >= LEAST_SAMPLES) ? [] : ["how the host fared"]),
     ...(unsampled.length === 0
@@ -22,7 +37,7 @@ const missingHealth = (health: RunHealth, names: readonly string[]): readonly st
 };
 
 const missingIn = (run: ExaminedRun): readonly string[] => {
-  const { view, health, metrics, stored } = run.analysis;
+  const { view, health, metrics, stored, window } = run.analysis;
   const missing: string[] = [];
   if (view === "controller") missing.push("when requests were due and sent (no client's log)");
   if (view === "client" && metrics["receive_lateness_p99"] === undefined) {
@@ -32,13 +47,11 @@ const missingIn = (run: ExaminedRun): readonly string[] => {
     }
   }
   if (health === null) missing.push("how hosts and processes fared");
-  else
-    missing.push(
-      ...missingHealth(
-        health,
-        (stored?.processes ?? []).map(({ name }) => name),
-      ),
-    );
+  else {
+    const names = (stored?.processes ?? []).map(({ name }) => name);
+    const windowNs = window === null ? 0 : window.measureEndNs - window.measureStartNs;
+    missing.push(...missingHealth(health, names, windowNs));
+  }
   return missing;
 };
 

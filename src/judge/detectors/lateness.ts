@@ -46,6 +46,16 @@ const receiving = ({ analysis: run, sloNs }: ExaminedRun): readonly Finding[] =>
   ];
 };
 
+/** The other way, which only the join of the client's and the controller's logs shows. */
+const underWay = ({ analysis: { evidence }, sloNs }: ExaminedRun): readonly Finding[] => {
+  const { outMedianNs = null, outP99Ns = null } = evidence.reconciliation ?? {};
+  const observed = outMedianNs === null || outP99Ns === null ? null : outP99Ns - outMedianNs;
+  return exceeding({ kind: "request-delay", observed, sloNs }, (value, bound) => ({
+    evidence: `1 % of the requests took ${showNs(value)} longer than half of them from the client to the controller (bound: ${showNs(bound)})`,
+    remedy: "look at the network between them, and at how busy the controller was",
+  }));
+};
+
 /** Fewer requests than this are what the edges of the window cut off or let in. */
 const EDGE_REQUESTS = 5;
 
@@ -73,4 +83,5 @@ export const latenessFindings = (run: ExaminedRun): readonly Finding[] => [
   ...rate(run),
   ...misses(run),
   ...receiving(run),
+  ...underWay(run),
 ];

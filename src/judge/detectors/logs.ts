@@ -15,7 +15,7 @@ const mismatches = ({ analysis }: ExaminedRun): readonly Finding[] =>
 const fileName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 const ANALYSED =
-  /^(?:clockwork_request_log|clockwork_action_log|batch_log|client_log(?:\.\d+)?)\.tsv$/;
+  /^(?:clockwork_request|clockwork_action|batch|client|host|process|loop)_log(?:\.\d+)?\.tsv$/;
 
 const missing = ({ analysis: run }: ExaminedRun): readonly Finding[] => {
   const there = new Set(run.files.map(({ path }) => fileName(path)));

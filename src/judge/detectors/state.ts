@@ -26,7 +26,19 @@ const emptiness = (run: ExaminedRun): readonly Finding[] => {
   ];
 };
 
+const earlyEnd = (run: ExaminedRun): readonly Finding[] => {
+  const stopped = run.analysis.stored?.stopped ?? null;
+  if (!isDoneRun(run) || stopped === null) return [];
+  return [
+    finding("stopped-early", "suspect", {
+      evidence: `the rule \`${stopped.rule}\` ended sending early: ${stopped.evidence}; the window ends there`,
+      remedy: "offer less, or leave out the rule to see the whole run",
+    }),
+  ];
+};
+
 export const stateFindings = (run: ExaminedRun): readonly Finding[] => [
   ...ending(run),
+  ...earlyEnd(run),
   ...emptiness(run),
 ];

@@ -43,6 +43,7 @@ owned as (select b.*, client_id from batched b left join matches using (run, con
 joined as (
   select b.run, count(*) as batched, count(*) filter (c.run is null) as only_batched,
     quantile_disc(arrival_ns - sent_ns, 0.5) as out_median_ns,
+    quantile_disc(arrival_ns - sent_ns, 0.99) as out_p99_ns,
     quantile_disc(received_ns - b.departure_ns, 0.5) as back_median_ns
   from owned b left join client c
     on c.run = b.run and c.client_id = b.client_id and c.user_request_id = b.user_request_id
@@ -60,7 +61,7 @@ select r.run, coalesce(clients, 0)::DOUBLE as clients, connections::DOUBLE as co
   in_actions.doubles::DOUBLE as action_doubles, in_batches.doubles::DOUBLE as batch_doubles,
   batched::DOUBLE as batched, only_batched::DOUBLE as only_batched,
   case when batched > 0 then only_ok end::DOUBLE as only_ok,
-  out_median_ns::DOUBLE as out_median_ns, back_median_ns::DOUBLE as back_median_ns
+  out_median_ns::DOUBLE as out_median_ns, out_p99_ns::DOUBLE as out_p99_ns, back_median_ns::DOUBLE as back_median_ns
 from runs r
 left join in_client using (run) left join in_requests using (run) left join in_actions using (run)
 left join in_batches using (run) left join joined using (run) left join unbatched using (run)

@@ -20,10 +20,12 @@ counted as (
 missed as (
   select run,
     count(*) filter (outcome = 'ok' and not good and service_time_ns <= slo_ns) as late_misses,
-    min(receive_lateness_ns) as receive_min_ns
+    min(receive_lateness_ns) as receive_min_ns,
+    count(*) filter (send_lateness_ns < -100000 or service_time_ns < 0) as impossible
   from measured group by run
 )
-select r.run, due::DOUBLE as due, sent::DOUBLE as sent, late_misses::DOUBLE as late_misses,
+select r.run, due::DOUBLE as due, sent::DOUBLE as sent, coalesce(late_misses, 0)::DOUBLE as late_misses,
+  coalesce(impossible, 0)::DOUBLE as impossible,
   receive_min_ns::DOUBLE as receive_min_ns, tenth_ns::DOUBLE as worst_second_tenth_ns
 from runs r join counted using (run) left join missed using (run) left join worst using (run)
 where r.request_view = 'client'
