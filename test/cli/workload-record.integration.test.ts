@@ -23,7 +23,10 @@ const workload = (...args: readonly string[]) => {
 };
 
 const runToEnd = async (file: string, workloadText: string): Promise<string> => {
-  const text = smallExperiment().replace(/workload: \{[^}]*\},/, `workload: ${workloadText},`);
+  const text = smallExperiment().replace(
+    /workload: \{[^}]*\},/,
+    () => `workload: ${workloadText},`,
+  );
   await folder.write(file, text.replace("{ resnet50_v2: 2 }", "{ resnet50_v2: 2, googlenet: 3 }"));
   await using command = new ExperimentCommand(folder, [file, "--results", "out", "--no-report"]);
   expect(await command.ended).toBe(0);
@@ -41,25 +44,32 @@ const MIX = `{
   },
 } as never`;
 
-test("a run's schedule is recorded and replayed to the byte", async () => {
-  const results = await runToEnd("mix.ts", MIX);
-  const planned = workload("mix.ts", "--hash");
-  const recorded = workload("record", results, "00-rep=1", "--out", "recorded.csv");
-  expect(recorded).toMatchObject({ exitCode: 0, stderr: "", hash: planned.hash ?? "" });
-  const text = readFileSync(join(folder.path, "recorded.csv"), "utf8");
-  expect(text.split("\n")).toHaveLength(Number(/: (\d+) requests/.exec(recorded.stdout)?.[1]) + 2);
-  expect(new Bun.CryptoHasher("sha256").update(text).digest("hex")).toBe(planned.hash ?? "");
+test.each([1, 2])(
+  "a run's schedule is recorded and replayed to the byte (%d generators)",
+  async (n) => {
+    const results = await runToEnd("mix.ts", MIX.replace("parts:", `generators: ${n}, parts:`));
+    const planned = workload("mix.ts", "--hash");
+    const recorded = workload("record", results, "00-rep=1", "--out", "recorded.csv");
+    expect(recorded).toMatchObject({ exitCode: 0, stderr: "", hash: planned.hash ?? "" });
+    const text = readFileSync(join(folder.path, "recorded.csv"), "utf8");
+    expect(text.split("\n")).toHaveLength(
+      Number(/: (\d+) requests/.exec(recorded.stdout)?.[1]) + 2,
+    );
+    expect(new Bun.CryptoHasher("sha256").update(text).digest("hex")).toBe(planned.hash ?? "");
 
-  // The line that the command suggests.
-  const suggested = /workload: (\{.*\})$/m.exec(recorded.stdout)?.[1] ?? "";
-  expect(suggested).toContain(TIMES);
-  const replayResults = await runToEnd("replay.ts", `${suggested} as never`);
-  const replay = workload("replay.ts", "--hash");
-  expect(replay.hash).toBe(planned.hash);
-  expect(replay.stdout).toMatch(/measured +(\d+) in 600ms: [\d.,]+\/s; announced \1\n/);
-  const again = workload("record", replayResults, "00-rep=1", "--out", "again.csv");
-  expect(again).toMatchObject({ exitCode: 0, hash: planned.hash ?? "" });
-}, 60_000);
+    // The line that the command suggests.
+    const suggested = /workload: (\{.*\})$/m.exec(recorded.stdout)?.[1] ?? "";
+    expect(suggested).toContain(TIMES);
+    const shared = suggested.replace("arrivals", `generators: ${n}, arrivals`);
+    const replayResults = await runToEnd("replay.ts", `${shared} as never`);
+    const replay = workload("replay.ts", "--hash");
+    expect(replay.hash).toBe(planned.hash);
+    expect(replay.stdout).toMatch(/measured +(\d+) in 600ms: [\d.,]+\/s; announced \1\n/);
+    const again = workload("record", replayResults, "00-rep=1", "--out", "again.csv");
+    expect(again).toMatchObject({ exitCode: 0, hash: planned.hash ?? "" });
+  },
+  60_000,
+);
 
 test("a closed loop is recorded as it went", async () => {
   const loop = `{ arrivals: "closed-loop", concurrency: 2, thinkTime: "20ms", ${TIMES} } as never`;

@@ -1,18 +1,21 @@
 /** The `workload record` command: the requests that a run scheduled, as a file that replays them exactly. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { derivedFolderOf, openResultsOrExit } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { parsePlannedRun } from "#cli/planned-run.ts";
+import type { Workload } from "#experiment/resolved.ts";
 import { openViews } from "#query/analyse.ts";
 import { writeRecordedSchedule } from "#query/recorded-schedule.ts";
 import type { ResultsSource, RunSource } from "#query/results-folder.ts";
 import { ns } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import type { StoredRun } from "#telemetry/results.ts";
+import { FILES, type StoredRun } from "#telemetry/results.ts";
+import { generatorsOf } from "#workload/share.ts";
 
-type RecordableRun = StoredRun & { readonly window: NonNullable<StoredRun["window"]> };
+type Window = NonNullable<StoredRun["window"]>;
 
 const runOf = ({ runs }: ResultsSource, name: string): RunSource => {
   const run = runs.find((each) => each.name === name);
@@ -21,16 +24,24 @@ const runOf = ({ runs }: ResultsSource, name: string): RunSource => {
   throw new UserError(EXIT.USAGE, `no run is named "${name}"; there are ${names.join(", ")}`);
 };
 
-const recordable = ({ name, stored, logs }: RunSource): RecordableRun => {
-  const refuse = (reason: string): never => {
-    throw new UserError(EXIT.BAD_INPUT, `run ${name} cannot be recorded: ${reason}`);
-  };
-  if (stored === null) return refuse("it has no run.json");
+const refuse = (name: string, reason: string): UserError =>
+  new UserError(EXIT.BAD_INPUT, `run ${name} cannot be recorded: ${reason}`);
+
+const recordable = ({ name, stored, logs }: RunSource): StoredRun & { readonly window: Window } => {
+  if (stored === null) throw refuse(name, "it has no run.json");
   const { window } = stored;
-  if (window === null) return refuse(`it was ${stored.state} before it sent anything`);
-  if (logs.client === undefined) return refuse("its client log is not there");
-  if (stored.models.length === 0) return refuse("run.json does not say which models were loaded");
+  if (window === null) throw refuse(name, `it was ${stored.state} before it sent anything`);
+  if (logs.client === undefined) throw refuse(name, "its client log is not there");
+  if (stored.models.length === 0) throw refuse(name, "run.json does not say which models it had");
   return { ...stored, window };
+};
+
+/** The workload of a run as its plan has it. */
+const plannedWorkload = ({ folder }: ResultsSource, name: string): Workload => {
+  const path = join(folder, FILES.plan);
+  const run = parsePlannedRun(readFileSync(path, "utf8"), name);
+  if (!run.ok) throw new UserError(EXIT.BAD_INPUT, `the plan ${path} ${run.error}`);
+  return run.value.workload;
 };
 
 /** From one stored instant to another, as an experiment file writes it. */
@@ -52,19 +63,22 @@ const record = async (
 ): Promise<void> => {
   const source = openResultsOrExit(resolve(context.cwd, dir));
   const run = recordable(runOf(source, name));
+  const workload = plannedWorkload(source, name);
   const dataFolder = join(derivedFolderOf(source), "data");
   const { db } = await openViews({ source, dataFolder });
   try {
-    const { requests, unknownModels } = await writeRecordedSchedule(db, run, outPath);
-    if (requests === 0) {
-      throw new UserError(
-        EXIT.BAD_INPUT,
-        `run ${name} cannot be recorded: its client log is empty`,
-      );
-    }
+    const recorded = {
+      index: run.index,
+      sendStartNs: run.window.send_start_ns,
+      modelIds: run.models.map(({ model_id }) => model_id),
+      generators: generatorsOf(workload),
+      parts: workload.arrivals === "mix" ? workload.parts.map((part) => part.name) : [],
+    };
+    const { requests, unknownModels } = await writeRecordedSchedule(db, recorded, outPath);
+    if (requests === 0) throw refuse(name, "its client log is empty");
     if (unknownModels > 0) {
       const message = `${unknownModels} of ${requests} requests name a model instance that run.json does not list`;
-      throw new UserError(EXIT.BAD_INPUT, `run ${name} cannot be recorded: ${message}`);
+      throw refuse(name, message);
     }
     const { send_start_ns, measure_start_ns, measure_end_ns, send_end_ns } = run.window;
     const lines = [
