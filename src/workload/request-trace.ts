@@ -281,6 +281,13 @@ export class RequestTraceReader {
       this.#report(request);
       return null;
     }
+    if (!Number.isSafeInteger(request.atNs)) {
+      const message = "the instant is more than 104 days from the first one";
+      this.#report(
+        mistake(["", line], message, "is it in the unit that the format, or `unit`, says?"),
+      );
+      return null;
+    }
     if (!this.#isByEnd && request.atNs < this.#last) {
       const message = "the request is earlier than the one before";
       this.#report(mistake(["", line], message, "sort the rows by their instants"));

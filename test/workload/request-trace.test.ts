@@ -127,6 +127,24 @@ describe("mistakes", () => {
       "at\n2\n1\n",
       [[3, "", "the request is earlier than the one before"]],
     ],
+    ...["1e300", "9".repeat(400), "99999999", "1e12"].map((far) => [
+      `an absurd instant (${far.slice(0, 10)})`,
+      csv,
+      `at\n5\n${far}\n6\n`,
+      [[3, "", "the instant is more than 104 days from the first one"]],
+    ]),
+    [
+      "an absurd date",
+      layout("azure-llm-2023"),
+      "TIMESTAMP\n2023-11-16 18:17:03\n9999-12-31 23:59:59\n2023-11-16 18:17:04\n",
+      [[3, "", "the instant is more than 104 days from the first one"]],
+    ],
+    [
+      "a date that is none",
+      layout("azure-llm-2023"),
+      "TIMESTAMP\n2023-13-45 18:17:03\n",
+      [[2, "TIMESTAMP", "no instant"]],
+    ],
     ["a blank line within", csv, "at\n1\n\n2\n", [[3, "", "blank line between rows"]]],
     [
       "two mistakes",
@@ -145,9 +163,12 @@ describe("mistakes", () => {
       '{"timestamp": "5"}\n[]\nnull\n',
       [1, 2, 3].map((line) => [line, "timestamp", "the line has no number of that name"]),
     ],
-  ] as const)("%s", (_name, of, text, found) => {
-    expect(mistakes(of, text)).toEqual(found as unknown as [number, string, string][]);
-  });
+  ] as unknown as readonly (readonly [string, TraceLayout, string, unknown[]])[])(
+    "%s",
+    (_name, of, text, found) => {
+      expect(mistakes(of, text) as unknown[]).toEqual(found);
+    },
+  );
 
   test("are listed up to a limit, and counted beyond", () => {
     const { problems } = read(csv, `at\n${"x\n".repeat(50)}`);
