@@ -1,12 +1,11 @@
 /** The load generators of one run, taken together: they are ready, sending or drained when the last of them is. */
-import type { StoredRun } from "#telemetry/results.ts";
+import type { LiveCounters } from "#runner/live-counters.ts";
+import type { StopWatch } from "#runner/stop-rules.ts";
+import type { StoredRun, StoredStop } from "#telemetry/results.ts";
 import type { StatedModel, StatusLine } from "#telemetry/status-line.ts";
 
 type LineOf<Event extends StatusLine["event"]> = Extract<StatusLine, { readonly event: Event }>;
 export type StartedLine = LineOf<"started">;
-
-/** An early end of sending. */
-export type StoredStop = NonNullable<StoredRun["stopped"]>;
 
 /** What they said about the run, for `run.json`. */
 export type GeneratorFacts = Pick<StoredRun, "window" | "stopped" | "models" | "expected_requests">;
@@ -142,7 +141,10 @@ export class GeneratorGroup {
     }
   }
 
-  onStopped(stopped: StoredStop): void {
-    this.#stopped ??= stopped;
+  /** An early end that these counters call for; decided once, and noted. */
+  judge(counters: LiveCounters, watch: StopWatch | null): StoredStop | null {
+    if (watch === null || this.#window === null || this.#stopped !== null) return null;
+    this.#stopped = watch.judge(counters, this.#window);
+    return this.#stopped;
   }
 }

@@ -11,6 +11,9 @@ export const notStarted = (late: readonly string[], limitMs: number): string =>
 export const notSent = (late: readonly string[], limitMs: number): string =>
   `${late.join(", ")} had not sent everything ${seconds(limitMs)} after it started`;
 
+export const notFinished = (late: readonly string[], limitMs: number): string =>
+  `${late.join(", ")} went on sending for ${seconds(limitMs)} after a stop rule ended the run`;
+
 /** `drainMs` is what the experiment allows, `limitMs` what was waited in all. */
 export const notDrained = (late: readonly string[], limitMs: number, drainMs: number): string =>
   `${late.join(", ")} still waited for responses ${seconds(limitMs)} after the last send (limits.drain is ${seconds(drainMs)})`;

@@ -1,8 +1,7 @@
 /** What a runner reports while it works, for whoever shows it; live figures come from the load generator's counters. */
 import type { PlannedRun } from "#experiment/resolved.ts";
-import type { StoredStop } from "#runner/generator-group.ts";
 import type { LiveCounters } from "#runner/live-counters.ts";
-import type { RunState, StoredRun } from "#telemetry/results.ts";
+import type { RunState, StoredRun, StoredStop } from "#telemetry/results.ts";
 
 export type RunnerNotice =
   | {

@@ -1,8 +1,7 @@
 /** What a run's state machine takes in and gives out, and what it is given at the start. */
-import type { StoredStop } from "#runner/generator-group.ts";
 import type { LiveCounters } from "#runner/live-counters.ts";
 import type { StopWatch } from "#runner/stop-rules.ts";
-import type { RunState } from "#telemetry/results.ts";
+import type { RunState, StoredStop } from "#telemetry/results.ts";
 import type { StatedModel, StatusLine } from "#telemetry/status-line.ts";
 
 /** Names of the roles' processes, in the order in which they start. */

@@ -6,7 +6,14 @@
 import { ClosingOrder } from "#runner/closing-order.ts";
 import { type Fault, worstFault } from "#runner/faults.ts";
 import { type GeneratorFacts, GeneratorGroup, type StartedLine } from "#runner/generator-group.ts";
-import { notDrained, notEnded, notReady, notSent, notStarted } from "#runner/late-messages.ts";
+import {
+  notDrained,
+  notEnded,
+  notFinished,
+  notReady,
+  notSent,
+  notStarted,
+} from "#runner/late-messages.ts";
 import { LiveCounterSum } from "#runner/live-counters.ts";
 import type { RunCast, RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
 import type { RunState } from "#telemetry/results.ts";
@@ -252,12 +259,11 @@ export class RunMachine {
     const counters = this.#counters.add(name, line);
     if (counters === null) return;
     this.#effects.push({ kind: "show-progress", counters });
-    const { window, stopped } = this.#generators;
-    const isOpen = this.#state === "measuring" && stopped === null && this.#faults.length === 0;
-    const stop = isOpen && window !== null ? this.#limits.stopWatch?.judge(counters, window) : null;
-    if (stop === null || stop === undefined) return;
-    this.#generators.onStopped(stop);
+    if (this.#state !== "measuring" || this.#faults.length > 0) return;
+    const stop = this.#generators.judge(counters, this.#limits.stopWatch);
+    if (stop === null) return;
     this.#effects.push({ kind: "finish-sending", names: this.#cast.clients, stopped: stop });
+    this.#await(SEND_MARGIN_MS, () => notFinished(this.#generators.sending(), SEND_MARGIN_MS));
   }
 
   #onLog(name: string, status: Extract<StatusLine, { readonly event: "log" }>): void {

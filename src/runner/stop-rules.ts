@@ -1,9 +1,8 @@
 /** The rules that end a run early, judged over the counters that the load generators report about once a second. */
 import type { StopRules } from "#experiment/resolved.ts";
-import type { StoredStop } from "#runner/generator-group.ts";
 import type { LiveCounters } from "#runner/live-counters.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import type { StoredRun } from "#telemetry/results.ts";
+import type { StoredRun, StoredStop } from "#telemetry/results.ts";
 
 /** From the report that decides until the end of sending: the command has to reach every generator before. */
 const FINISH_LEAD_NS = 250_000_000n;

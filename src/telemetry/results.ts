@@ -111,6 +111,15 @@ export interface StoredFile {
   readonly rows_written: number | null;
 }
 
+/** An early end of sending, by a rule of the experiment. */
+export interface StoredStop {
+  readonly at_ns: string;
+  /** "errorBudget", as the experiment names it. */
+  readonly rule: string;
+  /** What the rule saw, in words. */
+  readonly evidence: string;
+}
+
 /** `run.json`: how one run went; written when the run ended, whatever the ending. */
 export interface StoredRun {
   readonly schema_version: number;
@@ -129,13 +138,7 @@ export interface StoredRun {
     readonly send_end_ns: string;
   } | null;
   /** Why sending ended before its time, which cut the window; null when it did not, absent in early folders. */
-  readonly stopped?: {
-    readonly at_ns: string;
-    /** The experiment's rule: "errorBudget". */
-    readonly rule: string;
-    /** What it saw, in words. */
-    readonly evidence: string;
-  } | null;
+  readonly stopped?: StoredStop | null;
   /** Requests the arrival process announced for the measurement window; null for closed loops. */
   readonly expected_requests: number | null;
   readonly processes: readonly StoredProcess[];

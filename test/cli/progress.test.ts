@@ -112,6 +112,23 @@ test("chosen runs are counted as they come, and whoever chooses them says how ma
   expect(take()).toBe("[2] 00-rep=1 launching  (0 s elapsed, about 3 s left)\n");
 });
 
+test("of several generators the latency is called what it is, the worst of theirs", () => {
+  expect(showCounters({ ...COUNTERS, generators: 4 })).toContain("worst generator's p99 12.3 ms");
+  expect(showCounters(COUNTERS)).toContain("  p99 12.3 ms");
+});
+
+test("a stop rule is announced when it strikes, and remembered at the end", () => {
+  const { view, take } = newView(false);
+  take();
+  const stopped = { at_ns: "5", rule: "goodput", evidence: "12 % were answered; 90 % are due" };
+  view.observe({ kind: "stopping", run: RUNS[0], stopped });
+  expect(take()).toBe(
+    "[1/2] 00-rep=1 ends early, stop.goodput: 12 % were answered; 90 % are due\n",
+  );
+  view.observe({ kind: "ended", run: RUNS[0], stored: { ...stored("done", []), stopped } });
+  expect(take()).toBe("✔ [1/2] 00-rep=1 done, ended early by a stop rule, after 0 s\n");
+});
+
 test("a narrow terminal gets a line that fits", () => {
   const { view, take } = newView(true, 30);
   take();

@@ -59,6 +59,33 @@ Search
     expect(text).not.toContain("-rep=2 ");
   });
 
+  test("says how many generators share the schedule, and what ends a run early", async () => {
+    const text = await shown(
+      VALID.replace("duration: seconds(5)", "duration: seconds(5), generators: 3").replace(
+        "repetitions: 2,",
+        `repetitions: 2, stop: {
+          errorBudget: { share: 0.5, over: seconds(2) },
+          goodput: { atLeast: 0.9, over: seconds(1) },
+          outstanding: { atMost: 10_000, over: seconds(3) },
+        },`,
+      ),
+    );
+    expect(text).toContain("controller, workers and 3 clients that share the schedule: all on");
+    // The whole schedule, not one generator's share: 100/s for 8 s.
+    expect(text).toContain("Offers about 800 requests.");
+    expect(text).toContain(`
+Ends early
+  if in 2s more than 50 % of the requests that ended failed, got no answer or were dropped
+  if in 1s the requests answered within their SLO are fewer than 90 % of those that were scheduled
+  if for 3s more than 10,000 requests are outstanding
+`);
+    const swept = VALID.replace(
+      'sweep: { "system.slo": [ms(25), ms(50)] }',
+      'sweep: { "system.slo": [ms(25), ms(50)], "workload.generators": [1, 4] }',
+    );
+    expect(await shown(swept)).toContain("workers and 1 to 4 clients that share the schedule");
+  });
+
   test("names system, workload, checks and headline", async () => {
     const text = await shown(VALID);
     expect(text).toContain(

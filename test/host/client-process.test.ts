@@ -213,6 +213,60 @@ describe("a whole run against a controller that answers at once", () => {
   });
 });
 
+describe("under command", () => {
+  const inMs = (ms: number): string => String(BigInt(Date.now() + ms) * 1_000_000n);
+
+  test("begins at the instant that it is told, and loads nothing that another has loaded", async () => {
+    const [dir, echo] = [folder(), await controller()];
+    const given = { modelsAreGiven: true, startWhenReady: false, clientId: 2 };
+    const { client, lines } = makeRun(echo.port, dir, { load: given });
+    const ending = client.run();
+    const models = SYSTEM.models.flatMap(({ model, instances }) =>
+      Array.from({ length: instances }, () => ({ model, model_id: 5, input_bytes: 8 })),
+    );
+    client.onCommand({ command: "models", models });
+    const at_ns = inMs(300);
+    client.onCommand({ command: "start", at_ns });
+    expect(await ending).toEqual({ ok: true });
+    expect(lines.find((line) => line.event === "started")).toMatchObject({ send_start_ns: at_ns });
+    const rows = readFileSync(join(dir, "client_log.2.tsv"), "utf8").trimEnd().split("\n");
+    expect(rows).toHaveLength(scheduledCount() + 1);
+    expect(lines.at(-1)).toEqual({
+      event: "log-closed",
+      log: "client_log.2.tsv",
+      rows: scheduledCount(),
+    });
+  });
+
+  test("says that the instant to begin is over, and sends nothing", async () => {
+    const [dir, echo] = [folder(), await controller()];
+    const { client, lines, seen } = makeRun(echo.port, dir, { load: { startWhenReady: false } });
+    const ending = client.run();
+    await seen("ready");
+    client.onCommand({ command: "start", at_ns: inMs(-20) });
+    const ended = await ending;
+    expect(ended.ok ? "" : ended.message).toMatch(/ to start sending [\d.]+ ms after the instant/);
+    expect(lines.some((line) => line.event === "error")).toBe(true);
+    expect(rowsOf(dir)).toEqual([]);
+  });
+
+  test("ends early, with rows of what was due until then only", async () => {
+    const [dir, echo] = [folder(), await controller()];
+    const { client, lines, seen } = makeRun(echo.port, dir);
+    const ending = client.run();
+    await seen("started");
+    const started = lines.find((line) => line.event === "started");
+    const start = BigInt(started?.event === "started" ? started.send_start_ns : 0);
+    const at = start + 1_000_000n;
+    client.onCommand({ command: "finish", at_ns: String(at), reason: "enough" });
+    expect(await ending).toEqual({ ok: true });
+    const rows = rowsOf(dir);
+    expect(rows.length).toBeLessThan(scheduledCount());
+    expect(rows.every((row) => BigInt(row["scheduled_ns"] ?? 0) < at)).toBe(true);
+    expect(lines.find((line) => line.event === "drained")).toHaveProperty("expected_requests");
+  });
+});
+
 describe("a run that goes wrong", () => {
   const failing = async (run: Run, message: string): Promise<void> => {
     const ending = await run.client.run();

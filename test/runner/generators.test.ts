@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { LiveCounterSum } from "#runner/live-counters.ts";
 import type { RunEffect, RunEvent } from "#runner/run-events.ts";
 import { RunMachine } from "#runner/run-machine.ts";
+import { StopWatch } from "#runner/stop-rules.ts";
+import { ns } from "#stdx/nanos.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 
 const CLIENTS = ["client0", "client1", "client2"];
@@ -162,6 +164,67 @@ describe("once they send", () => {
     expect(feed(machine, status("client0", progress()), status("client2", progress()))).toEqual([]);
     const [effect] = feed(machine, status("client1", progress()));
     expect(effect).toMatchObject({ kind: "show-progress", counters: { sent: 297 } });
+  });
+});
+
+describe("a stop rule", () => {
+  /** Fails at once: every request that ended within the first second of the measurement failed. */
+  const rules = { errorBudget: { share: 0.1, overNs: ns(1e9) } };
+  const sending = (): RunMachine => {
+    const machine = new RunMachine(CAST, { ...LIMITS, stopWatch: new StopWatch(rules) });
+    feed(machine, { kind: "begin" });
+    feed(machine, status("worker0", { event: "ready", role: "worker", port: 10 }), controllerReady);
+    for (const name of CLIENTS) feed(machine, status(name, clientReady(100)));
+    const window = {
+      send_start_ns: "0",
+      measure_start_ns: "2000000000",
+      measure_end_ns: "60000000000",
+      send_end_ns: "61000000000",
+    };
+    for (const name of CLIENTS) feed(machine, status(name, { event: "started", ...window }));
+    return machine;
+  };
+  const reports = (second: number): readonly RunEvent[] =>
+    CLIENTS.map((name) => {
+      const counts = { failed: 100 * second, unknown: 0, dropped: 0, ok: 0 };
+      return status(name, progress({ at_ns: String(second * 1e9), ...counts }));
+    });
+
+  test("ends the sending of all at one instant, which cuts the window and what is expected", () => {
+    const machine = sending();
+    expect(kinds(feed(machine, ...reports(2)))).toEqual(["show-progress"]);
+    const effects = feed(machine, ...reports(3));
+    expect(effects[1]).toMatchObject({ kind: "finish-sending", names: CLIENTS });
+    const stopped = {
+      at_ns: "3250000000",
+      rule: "errorBudget",
+      evidence:
+        "100 % of the 300 requests that ended within 1s failed, got no answer or were dropped; 10 % may",
+    };
+    expect(machine.facts).toMatchObject({
+      stopped,
+      window: { measure_end_ns: "3250000000", send_end_ns: "3250000000" },
+      expected_requests: null,
+    });
+    // Decided once.
+    expect(kinds(feed(machine, ...reports(4)))).toEqual(["show-progress"]);
+    for (const name of CLIENTS) {
+      feed(machine, status(name, { event: "draining", outstanding: 0 }));
+      feed(machine, status(name, { event: "drained", unknown: 0, expected_requests: 42 }));
+    }
+    expect(machine.facts.expected_requests).toBe(126);
+    expect(machine.problems).toEqual([]);
+    expect(machine.state).toBe("collecting");
+  });
+
+  test("that a generator does not obey fails the run", () => {
+    const machine = sending();
+    feed(machine, ...reports(2), ...reports(3));
+    feed(machine, status("client0", { event: "draining", outstanding: 0 }));
+    machine.step(10_000, { kind: "timer" });
+    expect(machine.problems[0]).toBe(
+      "client1, client2 went on sending for 10 s after a stop rule ended the run",
+    );
   });
 });
 
