@@ -1,7 +1,10 @@
 /** The worker behind real sockets: what a controller gets, which controller gets it, and how the command ends. */
 
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { actionToWire } from "#host/action-mapping.ts";
 import { startClock } from "#host/clock.ts";
@@ -234,10 +237,12 @@ test("the summary line counts since the last one, pending since the start", () =
 
 describe("the command", () => {
   const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-  const start = (...flags: readonly string[]) => {
+  const startWith = (env: Readonly<Record<string, string>>, ...flags: readonly string[]) => {
     const command = [process.execPath, main, "clockwork", "worker", ...flags];
-    return Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+    const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
+    return Bun.spawn(command, { ...pipes, env: { ...process.env, ...env } });
   };
+  const start = (...flags: readonly string[]) => startWith({}, ...flags);
   /** Reads until the worker is ready; returns what it printed and its port. */
   const untilReady = async (output: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();
@@ -281,6 +286,58 @@ describe("the command", () => {
     expect(await worker.exited).toBe(0);
   });
 
+  describe("with a configuration file", () => {
+    const folder = mkdtempSync(join(tmpdir(), "worker-config-"));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "small.cfg");
+    writeFileSync(
+      file,
+      "WorkerConfig = {\n  memory_settings = { weights_cache_size = 50L; weights_cache_page_size = 10L; };\n};",
+    );
+    const stateOf = async (worker: ReturnType<typeof startWith>) => {
+      const { text, port } = await untilReady(worker.stdout);
+      const controller = await FakeController.connect(port);
+      const action = { kind: "get_worker_state", actionId: 3 } as const;
+      const { state } = await controller.ask(action, "get_worker_state");
+      return { text, pageSizeBytes: state.pageSizeBytes, pages: state.gpus[0]?.totalPages };
+    };
+
+    test("a GPU has the memory that it says, and people are told", async () => {
+      await using worker = start("-p", "0", "-c", file);
+      const { text, pageSizeBytes, pages } = await stateOf(worker);
+      expect([pageSizeBytes, pages]).toEqual([10, 5]);
+      expect(text).toContain(`Loading Clockwork worker config from ${file}\n`);
+      expect(text).toContain("weights_cache_size = 23085449216 with 50\n");
+    });
+
+    test("options overrule it, and it is found by the environment's name for it", async () => {
+      const env = { CLOCKWORK_CONFIG_FILE: file };
+      await using worker = startWith(env, "-p", "0", "--weights-cache-bytes", "70");
+      expect(await stateOf(worker)).toMatchObject({ pageSizeBytes: 10, pages: 7 });
+    });
+
+    test("--no-config leaves the environment's alone", async () => {
+      await using worker = startWith({ CLOCKWORK_CONFIG_FILE: file }, "-p", "0", "--no-config");
+      expect(await stateOf(worker)).toMatchObject({ pageSizeBytes: 16_777_216, pages: 1376 });
+    });
+  });
+
+  test("executions take as long as its noise makes them, and the seed repeats them", async () => {
+    const noise = ["--noise", "jitter-cv=0.5", "--profiles", "recording", "-p", "0"];
+    const run = async (...flags: readonly string[]): Promise<readonly Nanos[]> => {
+      await using worker = start(...noise, ...flags);
+      const controller = await FakeController.connect((await untilReady(worker.stdout)).port);
+      const path = "/zoo/resnet18_v2/model";
+      await controller.ask(loadModel(1, { path, copies: 1 }), "load_model");
+      const { timing } = await controller.ask(loadWeights(2), "load_weights");
+      const { exec } = await controller.ask(infer(3), "infer");
+      return [timing.duration, exec.duration];
+    };
+    const first = await run("--seed", "4");
+    expect(await run("--seed", "4")).toEqual(first);
+    expect(await run("--seed", "4", "--worker-id", "1")).not.toEqual(first);
+  });
+
   test("a port in use is one clear line and a code of its own", async () => {
     const { port } = await startWorker();
     await using worker = start("--port", String(port));
@@ -291,7 +348,17 @@ describe("the command", () => {
   });
 
   const refusals: readonly [string, readonly string[], number, string][] = [
-    ["a configuration file", ["-c", "default.cfg"], 2, "configuration files are not read"],
+    ["a configuration file that is not there", ["-c", "none.cfg"], 5, "none.cfg cannot be read"],
+    ["a configuration file that is none", ["-c", main], 5, "main.ts: line "],
+    ["a folder of models that is none", ["--model-dir", main], 5, "there is no folder of models "],
+    ["two sources of models", ["--model-dir", ".", "--profiles", "recording"], 2, "--model-dir"],
+    ["an unknown noise", ["--noise", "jitter=1"], 2, 'unknown key "jitter"; keys are jitter-cv'],
+    [
+      "pages larger than the cache",
+      ["--weights-cache-bytes", "5", "--page-size-bytes", "6"],
+      5,
+      "a page of 6 bytes is larger than the whole weights cache of 5 bytes",
+    ],
     ["no GPUs", ["-n", "0"], 2, "It must be a whole number from 1 to 1024."],
     ["a port that is none", ["-p", "70000"], 2, "It must be a whole number from 0 to 65535."],
     ["an unknown option", ["--speed", "9"], 2, "unknown option '--speed'"],

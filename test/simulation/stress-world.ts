@@ -95,9 +95,10 @@ class WatchedDevice implements Device {
   readonly begun: { readonly at: Nanos; readonly operation: DeviceOperation }[] = [];
 
   constructor(rng: Rng, noise: number) {
-    this.#device = new SimulatedDevice((operation) => {
+    this.#device = new SimulatedDevice((operation, now) => {
       const factor = 1 + (noise - 1) * rng.uniform();
-      return ns(Math.floor(profileDuration(operation) * factor));
+      const profiled = profileDuration(operation, now);
+      return { ...profiled, duration: ns(Math.floor(profiled.duration * factor)) };
     });
   }
 

@@ -1,15 +1,24 @@
-/** The `worker` command: GPUs simulated from a profile set, behind the original's protocol. */
-import { existsSync, readFileSync } from "node:fs";
+/** The `worker` command: GPUs simulated from profiles, behind the original's protocol. */
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { startClock } from "#host/clock.ts";
 import { watchLifeline } from "#host/lifeline.ts";
+import { FolderCatalogue } from "#host/model-folders.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
-import type { ModelProfile } from "#serving/worker/catalogue.ts";
+import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
+import { noisyDuration } from "#serving/worker/noise.ts";
+import { isNoisy, type NoiseOptions, parseNoise } from "#serving/worker/noise-options.ts";
 import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
-import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import type { WorkerOptions } from "#serving/worker/worker.ts";
+import {
+  DEFAULT_WORKER_CONFIG,
+  parseWorkerConfig,
+  type WorkerConfig,
+} from "#serving/worker/worker-config.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 
 interface WorkerFlags {
@@ -18,18 +27,23 @@ interface WorkerFlags {
   /** The original's spelling of the same option. */
   readonly num_gpus?: number;
   readonly bind: string;
-  readonly profiles: string;
-  readonly weightsCacheBytes: number;
-  readonly pageSizeBytes: number;
+  readonly profiles?: string;
+  readonly modelDir?: string;
+  /** These and `noise` overrule the configuration file. */
+  readonly weightsCacheBytes?: number;
+  readonly pageSizeBytes?: number;
+  readonly noise?: NoiseOptions;
+  readonly seed: number;
+  readonly workerId: number;
   readonly lifeline?: true;
-  readonly config?: string;
+  /** False: none, whatever the environment says. */
+  readonly config?: string | boolean;
 }
 
-/** The original's defaults, for a GPU of 32 GB; the pools are only reported. */
-const WEIGHTS_CACHE_BYTES = 23_085_449_216;
-const PAGE_SIZE_BYTES = 16_777_216;
-const POOL_BYTES = 536_870_912;
+const DEFAULT_PROFILES = "v100-table1";
 const GPUS_MAX = 1024;
+const SEED_MAX = 2 ** 53 - 1;
+const WORKERS_MAX = 100_000;
 
 const whole =
   (min: number, max: number) =>
@@ -63,18 +77,93 @@ const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const toOptions = (
-  flags: WorkerFlags,
-  profiles: ReadonlyMap<string, ModelProfile>,
-): WorkerOptions => ({
-  gpuCount: flags.num_gpus ?? flags.numGpus,
-  weightsCacheBytes: flags.weightsCacheBytes,
-  pageSizeBytes: flags.pageSizeBytes,
-  ioPoolBytes: POOL_BYTES,
-  workspacePoolBytes: POOL_BYTES,
-  hostIoPoolBytes: POOL_BYTES,
-  catalogue: new ProfileCatalogue(profiles),
-});
+const noiseOf = (text: string): NoiseOptions => {
+  const noise = parseNoise(text);
+  if (noise.ok) return noise.value;
+  throw new InvalidArgumentError(noise.error);
+};
+
+const readText = (path: string, what: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(EXIT.BAD_INPUT, `the ${what} ${path} cannot be read: ${reason}`);
+  }
+};
+
+/** The file of `-c`, or the one that the environment names; without either the original's defaults. */
+const readConfig = ({ config }: WorkerFlags, { cwd, env }: CliContext): WorkerConfig => {
+  const named = typeof config === "string" ? config : "";
+  const file = named === "" && config !== false ? (env["CLOCKWORK_CONFIG_FILE"] ?? "") : named;
+  if (file === "") return DEFAULT_WORKER_CONFIG;
+  const path = resolve(cwd, file);
+  const parsed = parseWorkerConfig(readText(path, "configuration file"));
+  if (!parsed.ok) {
+    const lines = parsed.error.map((problem) => `  ${path}: ${problem}`);
+    const text = `the configuration file cannot be used:\n${lines.join("\n")}`;
+    throw new UserError(EXIT.BAD_INPUT, text);
+  }
+  printLine(`Loading Clockwork worker config from ${path}`);
+  for (const note of parsed.value.notes) printLine(`  ${note}`);
+  return parsed.value.config;
+};
+
+const withFlags = (config: WorkerConfig, flags: WorkerFlags): WorkerConfig => {
+  const merged = {
+    ...config,
+    weightsCacheBytes: flags.weightsCacheBytes ?? config.weightsCacheBytes,
+    pageSizeBytes: flags.pageSizeBytes ?? config.pageSizeBytes,
+    noise: flags.noise ?? config.noise,
+  };
+  const { pageSizeBytes, weightsCacheBytes } = merged;
+  if (pageSizeBytes <= weightsCacheBytes) return merged;
+  const text = `a page of ${pageSizeBytes} bytes is larger than the whole weights cache of ${weightsCacheBytes} bytes`;
+  throw new UserError(EXIT.BAD_INPUT, text);
+};
+
+const openFolders = (name: string, context: CliContext): ModelCatalogue => {
+  const path = resolve(context.cwd, name);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UserError(EXIT.BAD_INPUT, `there is no folder of models ${path}`);
+  }
+  const clock = startClock();
+  const catalogue = new FolderCatalogue(path, () => clock.now());
+  const { models, problems } = catalogue.list();
+  printLine(`Serving model folders below ${path}: ${models.length} models`);
+  for (const problem of problems) printLine(`  cannot be loaded: ${problem}`);
+  return catalogue;
+};
+
+const openCatalogue = (flags: WorkerFlags, context: CliContext): ModelCatalogue => {
+  if (flags.modelDir !== undefined) return openFolders(flags.modelDir, context);
+  const path = profilePath(flags.profiles ?? DEFAULT_PROFILES, context);
+  const profiles = readProfiles(path);
+  printLine(`Loading model profiles from ${path}: ${profiles.size} models`);
+  return new ProfileCatalogue(profiles);
+};
+
+const createDevice = (noise: NoiseOptions, { seed, workerId }: WorkerFlags): SimulatedDevice =>
+  new SimulatedDevice(
+    isNoisy(noise) ? noisyDuration(noise, { seed, worker: workerId }) : profileDuration,
+  );
+
+const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess => {
+  const { noise, ...config } = withFlags(readConfig(flags, context), flags);
+  const worker: WorkerOptions = {
+    ...config,
+    gpuCount: flags.num_gpus ?? flags.numGpus,
+    catalogue: openCatalogue(flags, context),
+  };
+  return new WorkerProcess({
+    bind: flags.bind,
+    port: flags.port,
+    worker,
+    device: createDevice(noise, flags),
+    onStatus: (line) => printLine(formatStatusLine(line)),
+    onLine: printLine,
+  });
+};
 
 /** Runs until a signal, or the end of standard input where that is the lifeline. */
 const runWorker = async (worker: WorkerProcess, hasLifeline: boolean): Promise<void> => {
@@ -102,33 +191,30 @@ export const registerWorkerCommand = (program: Command, context: CliContext): vo
     .option("-n, --num-gpus <count>", "simulated GPUs", parseGpus, 1)
     .addOption(new Option("--num_gpus <count>", "as --num-gpus").argParser(parseGpus).hideHelp())
     .option("--bind <address>", "address to listen on", "127.0.0.1")
-    .option("--profiles <set>", "name of a profile set, or path of its CSV file", "v100-table1")
+    .option("-c, --config <file>", "the original's configuration file (CLOCKWORK_CONFIG_FILE)")
+    .option("--no-config", "no configuration file, whatever the environment says")
     .option(
-      "--weights-cache-bytes <n>",
-      "memory for weights per GPU",
-      parseSize,
-      WEIGHTS_CACHE_BYTES,
+      "--profiles <set>",
+      `name of a profile set, or path of its CSV file (default: ${DEFAULT_PROFILES})`,
     )
-    .option("--page-size-bytes <n>", "page size of that memory", parseSize, PAGE_SIZE_BYTES)
+    .addOption(
+      new Option("--model-dir <folder>", "serve the original's model folders below it").conflicts(
+        "profiles",
+      ),
+    )
+    .option("--weights-cache-bytes <n>", "memory for weights per GPU", parseSize)
+    .option("--page-size-bytes <n>", "page size of that memory", parseSize)
+    .option("--noise <settings>", "how durations vary: KEY=VALUE[,…], see the docs", noiseOf)
+    .option("--seed <number>", "seed of that noise", whole(0, SEED_MAX), 1)
+    .option(
+      "--worker-id <n>",
+      "number of this worker in its run, for noise of its own",
+      whole(0, WORKERS_MAX),
+      0,
+    )
     .option("--lifeline", "end when standard input ends")
-    .addOption(new Option("-c, --config <file>", "the original's configuration file").hideHelp())
     .action(async (flags: WorkerFlags) => {
-      if (flags.config !== undefined) {
-        const instead = "--weights-cache-bytes and --page-size-bytes set what it would";
-        throw new UserError(EXIT.USAGE, `configuration files are not read: ${instead}`);
-      }
-      const path = profilePath(flags.profiles, context);
-      const profiles = readProfiles(path);
       printLine("Starting Clockwork Worker");
-      printLine(`Loading model profiles from ${path}: ${profiles.size} models`);
-      const worker = new WorkerProcess({
-        bind: flags.bind,
-        port: flags.port,
-        worker: toOptions(flags, profiles),
-        device: new SimulatedDevice(),
-        onStatus: (line) => printLine(formatStatusLine(line)),
-        onLine: printLine,
-      });
-      await runWorker(worker, flags.lifeline === true);
+      await runWorker(createWorker(flags, context), flags.lifeline === true);
     });
 };

@@ -35,14 +35,18 @@ export const variantFor = ({ action }: HeldInfer, model: WorkerModel): number | 
   model.batchSizes.find((size) => size >= action.batchSize);
 
 /** Why a batch cannot run, or null. */
-export const refuseBatch = (held: HeldInfer, model: WorkerModel): Failure | null => {
+export const refuseBatch = (
+  held: HeldInfer,
+  model: WorkerModel,
+  allowsEmptyInputs: boolean,
+): Failure | null => {
   const { batchSize, inputSizes } = held.action;
   if (batchSize < 1 || variantFor(held, model) === undefined) {
     const message = `batch of ${batchSize}, the model's largest is ${model.batchSizes.at(-1)}`;
     return { status: STATUS.INFER_BATCH_SIZE, message };
   }
   // Inputs that come with their sizes are compressed: only unsized ones must have the model's size.
-  const isRaw = held.bodyBytes > 0 && inputSizes.length === 0;
+  const isRaw = (held.bodyBytes > 0 || !allowsEmptyInputs) && inputSizes.length === 0;
   if (isRaw && held.bodyBytes !== model.inputBytes * batchSize) {
     const message = `input of ${held.bodyBytes} bytes, expected ${batchSize} × ${model.inputBytes}`;
     return { status: STATUS.INFER_INPUT_SIZE, message };

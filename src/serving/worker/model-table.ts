@@ -3,6 +3,7 @@ import type { WorkerModel } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";
 import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
 import type { Failure, LoadModel } from "#serving/worker/held-action.ts";
+import { type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
 /** More copies than this in one load is a mistake, and would fill the memory. */
@@ -29,8 +30,10 @@ export class ModelTable {
     return [...this.#models.values()].toSorted((a, b) => a.modelId - b.modelId);
   }
 
-  /** Adds all copies or none; returns the first. */
-  load(action: LoadModel): Result<WorkerModel, Failure> {
+  /** Adds all copies or none; returns the first, and how long its files took to read. */
+  load(
+    action: LoadModel,
+  ): Result<{ readonly model: WorkerModel; readonly readNs: Nanos }, Failure> {
     const { modelId, path, copies } = action;
     if (copies < 1 || copies > COPIES_MAX) {
       const message = `${copies} copies are not between 1 and ${COPIES_MAX}`;
@@ -47,11 +50,23 @@ export class ModelTable {
     }
     const found = this.#catalogue.find(path);
     if (!found.ok) return err({ status: found.status, message: found.message });
+    const unfit = this.#refusePaging(found.profile);
+    if (unfit !== null) return err({ status: STATUS.BAD_MODEL_PATH, message: unfit });
     const first = this.#toModel(action, found.profile);
+    if (first.batchSizes.length === 0) {
+      const message = `No valid batch sizes found for ${path}: at most ${action.maxBatchSize} are asked for`;
+      return err({ status: STATUS.BAD_MODEL_PATH, message });
+    }
     for (let id = modelId; id < modelId + copies; id++) {
       this.#models.set(id, { ...first, modelId: id });
     }
-    return ok(first);
+    return ok({ model: first, readNs: found.readNs ?? ZERO_NS });
+  }
+
+  /** The original's worker aborts where a model was compiled for pages of another size. */
+  #refusePaging({ paging }: ModelProfile): string | null {
+    if (paging === undefined || paging.pageSizeBytes === this.#pageSizeBytes) return null;
+    return `the model has pages of ${paging.pageSizeBytes} bytes, this worker of ${this.#pageSizeBytes}`;
   }
 
   #toModel(
@@ -68,7 +83,7 @@ export class ModelTable {
       outputBytes: profile.outputBytes,
       batchSizes: profile.batchSizes.filter(isKept),
       weightsBytes: profile.weightsBytes,
-      weightsPages: Math.ceil(profile.weightsBytes / this.#pageSizeBytes),
+      weightsPages: profile.paging?.pages ?? Math.ceil(profile.weightsBytes / this.#pageSizeBytes),
       weightsLoadNs: profile.weightsLoadNs,
       execNs: profile.execNs.filter((_, index) => isKept(profile.batchSizes[index] ?? 0, index)),
     };

@@ -1,4 +1,4 @@
-/** GPUs that take exactly as long as the profiles say, at a constant clock. */
+/** GPUs that take as long as a model of durations says; by default exactly what is profiled, at a constant clock. */
 
 import { Heap } from "#serving/controller/heap.ts";
 import type { WorkerModel } from "#serving/messages.ts";
@@ -7,10 +7,16 @@ import { assert } from "#stdx/assert.ts";
 import { addNs, type Nanos } from "#stdx/nanos.ts";
 
 /** The clock of the Tesla V100 at which the original's simulated worker reports every execution. */
-const GPU_CLOCK_MHZ = 1380;
+export const GPU_CLOCK_MHZ = 1380;
 
-/** How long an operation takes; the seam for models of variation. */
-export type DurationModel = (operation: DeviceOperation) => Nanos;
+/** How long an operation takes, and the clock that its GPU has meanwhile. */
+export interface Drawn {
+  readonly duration: Nanos;
+  readonly gpuClockMhz: number;
+}
+
+/** Asked when an operation starts, at `now`, which never decreases between calls; the seam for models of variation. */
+export type DurationModel = (operation: DeviceOperation, now: Nanos) => Drawn;
 
 const execDuration = (model: WorkerModel, batchSize: number): Nanos => {
   const duration = model.execNs[model.batchSizes.indexOf(batchSize)];
@@ -19,10 +25,13 @@ const execDuration = (model: WorkerModel, batchSize: number): Nanos => {
 };
 
 /** Exactly the profile, every time. */
-export const profileDuration: DurationModel = (operation) =>
-  operation.kind === "load_weights"
-    ? operation.model.weightsLoadNs
-    : execDuration(operation.model, operation.batchSize);
+export const profileDuration: DurationModel = (operation) => ({
+  duration:
+    operation.kind === "load_weights"
+      ? operation.model.weightsLoadNs
+      : execDuration(operation.model, operation.batchSize),
+  gpuClockMhz: GPU_CLOCK_MHZ,
+});
 
 export class SimulatedDevice implements Device {
   readonly #durationOf: DurationModel;
@@ -36,14 +45,14 @@ export class SimulatedDevice implements Device {
   }
 
   start(now: Nanos, operation: DeviceOperation): void {
-    const duration = this.#durationOf(operation);
+    const { duration, gpuClockMhz } = this.#durationOf(operation, now);
     this.#running.push({
       operationId: operation.operationId,
       begin: now,
       end: addNs(now, duration),
       duration,
-      gpuClockBeforeMhz: GPU_CLOCK_MHZ,
-      gpuClockMhz: GPU_CLOCK_MHZ,
+      gpuClockBeforeMhz: gpuClockMhz,
+      gpuClockMhz,
     });
   }
 

@@ -23,7 +23,7 @@ import {
 import { ModelTable } from "#serving/worker/model-table.ts";
 import { windowStatus } from "#serving/worker/windows.ts";
 import { assert, assertNever } from "#stdx/assert.ts";
-import { type Nanos, ZERO_NS } from "#stdx/nanos.ts";
+import { addNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 
 export interface WorkerOptions {
   readonly gpuCount: number;
@@ -34,6 +34,8 @@ export interface WorkerOptions {
   readonly ioPoolBytes: number;
   readonly workspacePoolBytes: number;
   readonly hostIoPoolBytes: number;
+  /** Whether inferences may come without inputs; they may when absent. */
+  readonly allowsEmptyInputs?: boolean;
   readonly catalogue: ModelCatalogue;
 }
 
@@ -184,8 +186,8 @@ export class Worker {
     if (outside !== null) return this.#fail(held, outside, "LoadModelFromDisk outside its window");
     const loaded = this.#models.load(held.action);
     if (!loaded.ok) return this.#fail(held, loaded.error.status, loaded.error.message);
-    const { inputBytes, outputBytes, batchSizes, weightsPages, weightsLoadNs, execNs } =
-      loaded.value;
+    const { model, readNs } = loaded.value;
+    const { inputBytes, outputBytes, batchSizes, weightsPages, weightsLoadNs, execNs } = model;
     this.#send(held, {
       kind: "load_model",
       inputBytes,
@@ -197,7 +199,7 @@ export class Worker {
       actionId: held.action.actionId,
       actionReceived: held.received,
       resultSent: null,
-      timing: { begin: now, end: now, duration: ZERO_NS },
+      timing: { begin: now, end: addNs(now, readNs), duration: readNs },
       weightsBytes: weightsPages * this.#options.pageSizeBytes,
       copies: held.action.copies,
     });
@@ -246,7 +248,7 @@ export class Worker {
     if (model === undefined) {
       return this.#fail(held, STATUS.INFER_UNKNOWN_MODEL, "Infer of an unknown model");
     }
-    const refusal = refuseBatch(held, model);
+    const refusal = refuseBatch(held, model, this.#options.allowsEmptyInputs ?? true);
     if (refusal !== null) return this.#fail(held, refusal.status, refusal.message);
     const { version, isResident } = gpu.memory.weightsOf(modelId);
     if (!isResident) {
@@ -334,9 +336,11 @@ export class Worker {
 
   #state(): WorkerState {
     const { pageSizeBytes, hostIoPoolBytes, ioPoolBytes, workspacePoolBytes } = this.#options;
+    // As it is configured, like the original's simulated worker: what does not fill a page is in it.
+    const { weightsCacheBytes } = this.#options;
     const gpus = this.#gpus.map(({ memory }, id) => ({
       id,
-      weightsCacheBytes: memory.totalPages * pageSizeBytes,
+      weightsCacheBytes,
       totalPages: memory.totalPages,
       residentModels: memory.residentModels,
       ioPoolBytes,

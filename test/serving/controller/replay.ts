@@ -9,7 +9,7 @@ import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { Action } from "#serving/messages.ts";
 import { PacedWorker } from "#serving/worker/paced-worker.ts";
 import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
-import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { type DurationModel, SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 
 const PAGE_BYTES = 2 ** 24;
@@ -33,6 +33,8 @@ export interface ReplayOptions {
   readonly pagesPerGpu: number;
   /** One way. */
   readonly networkNs: number;
+  /** Of the worker's GPUs; the profile's when absent. */
+  readonly durationOf?: DurationModel;
   /** A closed loop: every response is followed by another request to its model, until this long after the first. */
   readonly repeatForNs?: number;
 }
@@ -90,7 +92,7 @@ class Replay {
         hostIoPoolBytes: 0,
         catalogue: readCatalogue(),
       },
-      new SimulatedDevice(),
+      new SimulatedDevice(options.durationOf),
     );
   }
 

@@ -49,8 +49,14 @@ export class WorkerHarness {
   readonly lines: string[] = [];
   #now = ns(0);
 
-  constructor(options: Partial<WorkerOptions> = {}) {
-    this.worker = new PacedWorker({ ...OPTIONS, ...options }, new SimulatedDevice());
+  constructor(options: Partial<WorkerOptions> = {}, device = new SimulatedDevice()) {
+    this.worker = new PacedWorker({ ...OPTIONS, ...options }, device);
+  }
+
+  /** Wakes the worker once, however late that is. */
+  wake(at: number): this {
+    this.#take(at, this.worker.step(ns(at), { kind: "timer" }));
+    return this;
   }
 
   /** Delivers an action at `at`, read from the network 5 ns before. */

@@ -268,6 +268,27 @@ describe("results", () => {
     expect(harness.resultOf(4, "infer").output.sizeBytes).toBe(0);
   });
 
+  test("75 infer: empty inputs where they are not allowed, unless their sizes come with them", () => {
+    // worker.md §4.2: "empty body accepted if allowed; raw body of wrong size and no input_sizes → 75 (… disallowed
+    // empty body with input_sizes also passes)".
+    const harness = warm({ allowsEmptyInputs: false })
+      .act(2_000, infer(3, { inputSizes: [] }))
+      .act(2_001, infer(4, { inputSizes: [0] }))
+      .act(2_200, infer(5, { inputSizes: [], inputs: [{ sizeBytes: 8 }] }))
+      .advance(9_000);
+    expect(harness.log).toEqual(["3:75@2000", "4:0@2101", "5:0@2300"]);
+  });
+
+  test("weights loaded over themselves stay usable meanwhile", () => {
+    // worker.md §4.2: "if the model has no weights, take pages from a page counter, else nothing is taken; version++".
+    const harness = warm()
+      .act(2_000, loadWeights(3)) // until 3000
+      .act(2_100, infer(4))
+      .act(3_100, loadWeights(5, { modelId: 1 }))
+      .advance(9_000);
+    expect(harness.log).toEqual(["4:0@2200", "3:0@3000", "5:0@4100"]);
+  });
+
   test("load and evict weights: begin and end", () => {
     const harness = warm()
       .act(2_000, loadWeights(3, { modelId: 1 }))
@@ -294,9 +315,10 @@ describe("results", () => {
     const { state } = result;
     expect(state).toMatchObject({ pageSizeBytes: 10, hostIoPoolBytes: 333 });
     const pools = { ioPoolBytes: 111, workspacePoolBytes: 222 };
+    // worker.md §4.5: "pool sizes straight from config, cache bytes not rounded".
     expect(state.gpus).toEqual([
-      { id: 0, weightsCacheBytes: 50, totalPages: 5, residentModels: [0], ...pools },
-      { id: 1, weightsCacheBytes: 50, totalPages: 5, residentModels: [40], ...pools },
+      { id: 0, weightsCacheBytes: 59, totalPages: 5, residentModels: [0], ...pools },
+      { id: 1, weightsCacheBytes: 59, totalPages: 5, residentModels: [40], ...pools },
     ]);
     expect(state.models.map((model) => model.modelId)).toEqual([0, 1, 2, 40]);
     expect(state.models[3]).toEqual({

@@ -1,0 +1,244 @@
+/** Compiled models (worker.md §6) and folders of them (worker.md §3.2, §4.2): what is served, and what is refused how. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FolderCatalogue } from "#host/model-folders.ts";
+import { parseModelSpec } from "#host/model-spec.ts";
+import { type Nanos, ns } from "#stdx/nanos.ts";
+import { loadModel, WorkerHarness } from "../serving/worker/worker-harness.ts";
+
+const u32 = (value: number): string => Buffer.from(Uint32Array.of(value).buffer).toString("hex");
+const u64 = (value: number): string =>
+  Buffer.from(BigUint64Array.of(BigInt(value)).buffer).toString("hex");
+
+/** base_offset, page, page_offset, size, shape (count, elements), code, bits, lanes. */
+const tensor = (size: number): string =>
+  u64(0) +
+  u32(2) +
+  u64(64) +
+  u64(size) +
+  u32(2) +
+  u64(1) +
+  u64(size / 4) +
+  u32(2) +
+  u32(32) +
+  u32(1);
+const tensors = (...sizes: readonly number[]): string =>
+  u32(1) + u32(sizes.length) + sizes.map(tensor).join("");
+
+interface Parts {
+  readonly version?: number;
+  readonly pageSize?: number;
+  readonly pages?: number;
+}
+
+/** A model with two functions, two operations, two inputs and one output, field by field. */
+const specHex = ({ version = 1, pageSize = 10, pages = 3 }: Parts = {}): string =>
+  [
+    u32(version),
+    u64(25), // weights_memory
+    u64(30), // weights_memory_paged
+    u64(7), // workspace_memory
+    u64(20), // io_memory
+    u32(2) + u32(3) + "616263" + u32(1) + "7a", // so_functions "abc", "z"
+    u32(1) + u32(2), // ops: version, count
+    tensors(8) + u32(0) + u32(1) + u32(1) + (u32(1) + u64(0) + u64(7)), // inputs, so_function, one workspace
+    tensors() + u32(1) + u32(1) + u32(0),
+    tensors(8, 4), // inputs
+    tensors(12), // outputs
+    u64(pageSize),
+    u32(1) + u32(pages) + (u64(0) + u64(10)).repeat(pages),
+  ].join("");
+
+const specBytes = (parts?: Parts): Uint8Array => Buffer.from(specHex(parts), "hex");
+
+describe("a compiled model", () => {
+  test("is read to its last byte; inputs and outputs are summed", () => {
+    expect(parseModelSpec(specBytes())).toEqual({
+      ok: true,
+      value: {
+        weightsBytes: 25,
+        inputBytes: 12,
+        outputBytes: 12,
+        pageSizeBytes: 10,
+        weightsPages: 3,
+      },
+    });
+  });
+
+  test("is refused wherever it is cut off, and with anything behind it", () => {
+    const whole = specBytes();
+    for (let size = 0; size < whole.length; size++) {
+      const cut = parseModelSpec(whole.subarray(0, size));
+      expect(cut.ok ? "" : cut.error).toMatch(/^byte \d+: the file ends within /);
+    }
+    expect(parseModelSpec(Buffer.concat([whole, Buffer.from([0])]))).toEqual({
+      ok: false,
+      error: `byte ${whole.length}: 1 bytes follow the end of the model`,
+    });
+  });
+
+  test("is refused with another version and with absurd numbers", () => {
+    const error = "byte 0: the model has version 2; known is 1";
+    expect(parseModelSpec(specBytes({ version: 2 }))).toEqual({ ok: false, error });
+    const absurd = specBytes();
+    absurd.fill(0xff, 4, 12);
+    const parsed = parseModelSpec(absurd);
+    expect(parsed.ok ? "" : parsed.error).toBe("byte 4: weights_memory is 18446744073709552000");
+  });
+});
+
+const zoo = mkdtempSync(join(tmpdir(), "zoo-"));
+afterAll(() => rmSync(zoo, { recursive: true, force: true }));
+
+const MEASURED = "weights = 1000L;\nb1 = 100L;\nb2 = 150L;\n";
+
+interface Files {
+  readonly sizes?: readonly number[];
+  readonly measurements?: string | null;
+  readonly spec?: Uint8Array;
+}
+
+/** A folder with a model of these batch sizes. Only the first one's specification is looked into. */
+const addModel = (
+  name: string,
+  { sizes = [1, 2, 4], measurements = MEASURED, spec = specBytes() }: Files = {},
+): string => {
+  mkdirSync(join(zoo, name));
+  const prefix = join(zoo, name, "model");
+  for (const size of sizes) {
+    writeFileSync(`${prefix}.${size}.so`, "");
+    writeFileSync(`${prefix}.${size}.clockwork`, spec);
+  }
+  if (measurements !== null) writeFileSync(`${prefix}.measurements`, measurements);
+  return prefix;
+};
+
+/** A clock that goes on by 5 ns whenever it is looked at. */
+const ticking = (): (() => Nanos) => {
+  let now = 0;
+  return () => ns((now += 5));
+};
+
+const catalogue = () => new FolderCatalogue(zoo, ticking());
+
+const load = (path: string, fields: Parameters<typeof loadModel>[1] = {}): WorkerHarness =>
+  new WorkerHarness({ catalogue: catalogue(), pageSizeBytes: 10 }).act(
+    10,
+    loadModel(1, { path, copies: 2, ...fields }),
+  );
+
+describe("a model folder", () => {
+  const good = addModel("good");
+
+  test("is served as it says: sizes, batches, pages, durations, and how long reading took", () => {
+    const result = load(good).resultOf(1, "load_model");
+    expect(result).toMatchObject({
+      inputBytes: 12,
+      outputBytes: 12,
+      // worker.md §5: "Missing bN → 0"; §3.2: "unknown measurement = 0 passes".
+      batchSizes: [1, 2, 4],
+      execNs: [ns(100), ns(150), ns(0)],
+      // Three pages as the file lays them out, although 25 bytes fit into three as well; §4.2: pages × page size.
+      weightsPages: 3,
+      weightsBytes: 30,
+      weightsLoadNs: ns(1_000),
+      copies: 2,
+      // §4.3: from the start to the end of parsing.
+      timing: { begin: ns(10), end: ns(15), duration: ns(5) },
+    });
+  });
+
+  test("is found by a path below the zoo, too", () => {
+    expect(load("good/model").log).toEqual(["1:0@10"]);
+  });
+
+  test("keeps batches as asked: by size, and by time where that is known (worker.md §3.2)", () => {
+    expect(load(good, { maxBatchSize: 2 }).resultOf(1, "load_model").batchSizes).toEqual([1, 2]);
+    expect(load(good, { maxExecNs: ns(120) }).resultOf(1, "load_model").batchSizes).toEqual([1, 4]);
+    expect(load(good, { maxBatchSize: 0 }).log).toEqual(["1:41@10"]);
+  });
+
+  test("takes the pages that it says, not those that its bytes would fill", () => {
+    const sparse = addModel("sparse", { spec: specBytes({ pages: 5 }) });
+    expect(load(sparse).resultOf(1, "load_model").weightsPages).toBe(5);
+  });
+
+  test("ends its batches at the first size that lacks a file (worker.md §3.2)", () => {
+    const gap = addModel("gap", { sizes: [1, 4] });
+    rmSync(join(zoo, "gap", "model.4.so"));
+    expect(load(gap).resultOf(1, "load_model").batchSizes).toEqual([1]);
+  });
+
+  const refused: readonly [string, number, () => string, string][] = [
+    [
+      "no batch 1",
+      41,
+      () => addModel("b2", { sizes: [2] }),
+      `No valid batch sizes found for ${zoo}/b2/model`,
+    ],
+    [
+      "no folder",
+      41,
+      () => join(zoo, "none", "model"),
+      `No valid batch sizes found for ${zoo}/none/model`,
+    ],
+    // worker.md §4.2: "missing .measurements → 10".
+    [
+      "no profile",
+      10,
+      () => addModel("unmeasured", { measurements: null }),
+      `No measurements file for ${zoo}/unmeasured/model`,
+    ],
+    [
+      "a profile that cannot be read",
+      41,
+      () => addModel("malformed", { measurements: "weights = 1L;\nb1 = fast;\n" }),
+      `${zoo}/malformed/model.measurements: line 2: expected a value for b1, got fast`,
+    ],
+    [
+      "a specification that is cut off",
+      41,
+      () => addModel("cut", { spec: specBytes().subarray(0, 10) }),
+      `${zoo}/cut/model.1.clockwork: byte 4: the file ends within weights_memory`,
+    ],
+    // worker.md §3.2: "Worker page size must equal the model's configured page size", a death of the original.
+    [
+      "pages of another size",
+      41,
+      () => addModel("pages", { spec: specBytes({ pageSize: 20 }) }),
+      "the model has pages of 20 bytes, this worker of 10",
+    ],
+    [
+      "a path elsewhere",
+      41,
+      () => "/etc/passwd",
+      `No valid batch sizes found for /etc/passwd: it is not below ${zoo}`,
+    ],
+    [
+      "a path that climbs",
+      41,
+      () => "good/../../x/model",
+      `No valid batch sizes found for good/../../x/model: it is not below ${zoo}`,
+    ],
+    ["no path", 41, () => "", `No valid batch sizes found for : it is not below ${zoo}`],
+  ];
+  for (const [name, status, path, message] of refused) {
+    test(`${status}: ${name}`, () => {
+      const error = load(path()).resultOf(1, "error");
+      expect([error.status, error.message]).toEqual([status, message]);
+    });
+  }
+
+  test("is listed with the others, and the broken ones with their reasons", () => {
+    const other = mkdtempSync(join(tmpdir(), "zoo-list-"));
+    mkdirSync(join(other, "empty"));
+    writeFileSync(join(other, "README"), "not a model");
+    symlinkSync(join(zoo, "good"), join(other, "linked"));
+    const { models, problems } = new FolderCatalogue(other, ticking()).list();
+    rmSync(other, { recursive: true });
+    expect(models).toEqual(["linked"]);
+    expect(problems).toEqual([`No valid batch sizes found for ${other}/empty/model`]);
+  });
+});
