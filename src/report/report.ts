@@ -10,6 +10,7 @@ import { headlineOf } from "#report/headline.ts";
 import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
 import { evenlyChosen, pointLabel, runLabel, runNumber, shortLabel } from "#report/labels.ts";
 import { latencyCdfChart } from "#report/latency-chart.ts";
+import { machineSection } from "#report/machine.ts";
 import { details, image, paragraphs } from "#report/markdown.ts";
 import { isUsable, type ReportedRun, type ReportInput } from "#report/model.ts";
 import { overTimeChart } from "#report/over-time-chart.ts";
@@ -297,6 +298,7 @@ const markdownOf = (
     latencySection(input, charts, folder),
     systemSection(input, charts, folder),
     predictionSection(input),
+    machineSection(input),
     runSections(input, charts, folder),
     dataSection(input),
     reproduceSection(input),
