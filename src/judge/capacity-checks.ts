@@ -10,11 +10,15 @@ const applies = (check: Check, { point }: Capacity): boolean =>
     point.some((swept) => swept.path === path && swept.value === value),
   );
 
-/** What the search vouches for on one side: the end of its bracket that is clear. Null where there is none. */
+/**
+ * What the search vouches for on one side: the end of its bracket that is clear. Null where there is none, or where it
+ * could not be measured, which says nothing of the system.
+ */
 const endOf = ({ view, loads }: Capacity, side: Side): number | null => {
   const { low, high } = view.clear;
   const end = side === "atLeast" ? low : high;
-  return end === null ? null : (loads[end]?.load ?? null);
+  if (end === null || view.states[end]?.kind !== "judged") return null;
+  return loads[end]?.load ?? null;
 };
 
 /** Why a side has no end. */
@@ -24,7 +28,9 @@ const reasonOf = ({ view, loads }: Capacity, side: Side): string => {
   if (side === "atMost") {
     if (high === null)
       return `the highest load of the search, ${loads.at(-1)?.value}, meets the goal`;
-    return "it is not clear of any load that it misses the goal";
+    return view.states[high]?.kind === "given-up"
+      ? `no run at ${loads[high]?.value} counts`
+      : "it is not clear of any load that it misses the goal";
   }
   if (low !== null) return "it is not clear of any load that it meets the goal";
   return view.states[0]?.kind === "given-up"
@@ -32,27 +38,22 @@ const reasonOf = ({ view, loads }: Capacity, side: Side): string => {
     : `the lowest load of the search, ${loads[0]?.value}, misses the goal`;
 };
 
-const isGivenUp = ({ view: { states, clear } }: Capacity): boolean =>
-  clear.high !== null && states[clear.high]?.kind === "given-up";
-
 const judgeSide = (
   check: Check,
   capacity: Capacity,
   side: Side,
 ): Pick<CheckResult, "status" | "observed" | "reason"> => {
-  const bound = check[side] ?? 0;
-  const isFinished = capacity.view.step.kind === "done";
-  // A load that could not be measured says nothing of the system.
-  const end = side === "atMost" && isGivenUp(capacity) ? null : endOf(capacity, side);
-  if (!isFinished || end === null) {
-    const isKnown =
-      isFinished && capacity.view.bracket[side === "atLeast" ? "low" : "high"] === null;
-    const isMeasured = capacity.view.states[0]?.kind !== "given-up";
-    const status = isKnown && isMeasured ? "fail" : "not-evaluated";
-    return { status, observed: null, reason: reasonOf(capacity, side) };
+  const { step, bracket, states } = capacity.view;
+  const end = step.kind === "done" ? endOf(capacity, side) : null;
+  if (end !== null) {
+    const holds = side === "atLeast" ? end >= (check.atLeast ?? 0) : end <= (check.atMost ?? 0);
+    return { status: holds ? "pass" : "fail", observed: end, reason: "" };
   }
-  const holds = side === "atLeast" ? end >= bound : end <= bound;
-  return { status: holds ? "pass" : "fail", observed: end, reason: "" };
+  // Beyond an end of the ladder, where the first or the last load was measured, the claim is known not to hold.
+  const isBeyond = side === "atLeast" ? bracket.low === null : bracket.high === null;
+  const isKnown = step.kind === "done" && isBeyond && states[0]?.kind !== "given-up";
+  const status = isKnown ? "fail" : "not-evaluated";
+  return { status, observed: null, reason: reasonOf(capacity, side) };
 };
 
 const judgeOne = (check: Check, capacity: Capacity): CheckResult => {

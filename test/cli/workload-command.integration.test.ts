@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { VALID } from "./broken-experiments.ts";
+import { VALID_SEARCH } from "./broken-searches.ts";
 
 interface Ended {
   readonly exitCode: number;
@@ -37,6 +38,19 @@ const hashesIn = (text: string): readonly string[] =>
   [...text.matchAll(/SHA-256 +([0-9a-f]{64})$/gm)].map((match) => match[1] ?? "");
 
 describe("workload", () => {
+  test("shows the lowest and the highest load of a search, and any other by its name", async () => {
+    using folder = new ExperimentFolder();
+    await folder.write("mine.ts", VALID.replace("repetitions: 2,", VALID_SEARCH));
+    const ends = await run(folder);
+    // 44 loads with 6 repetitions are 264 runs for either SLO, which share their requests.
+    expect(ends.stdout.match(/^Run .*$/gm)).toEqual([
+      "Run 000-slo=25ms-rate=100-per-s-rep=1 and 1 more with the same requests, seed 7",
+      "Run 258-slo=25ms-rate=800-per-s-rep=1 and 1 more with the same requests, seed 7",
+    ]);
+    const other = await run(folder, "--run", "006-slo=25ms-rate=105-per-s-rep=1");
+    expect(other.stdout).toContain("Run 006-slo=25ms-rate=105-per-s-rep=1, seed 7");
+  });
+
   test("shows each schedule once, and its hash is that of the file it writes", async () => {
     using folder = new ExperimentFolder();
     await folder.write("mine.ts", VALID);

@@ -9,7 +9,7 @@ import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { type LoadedExperiment, loadExperiment } from "#cli/load-experiment.ts";
 import { SLICES, showSchedule } from "#cli/show-workload.ts";
 import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
-import type { PlannedRun } from "#experiment/resolved.ts";
+import type { Plan, PlannedRun } from "#experiment/resolved.ts";
 import { assert } from "#stdx/assert.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
@@ -45,11 +45,23 @@ const schedulesOf = (runs: readonly PlannedRun[]): readonly OneSchedule[] => {
   return [...groups.values()];
 };
 
+/** All runs; of a search, which plans hundreds, those of its lowest and its highest load. */
+const shownRuns = ({ search, runs }: Plan): readonly PlannedRun[] => {
+  if (search === undefined) return runs;
+  const ends: unknown[] = [search.loads[0]?.value, search.loads.at(-1)?.value];
+  return runs.filter(
+    ({ point, repetition }) =>
+      repetition === 1 &&
+      point.some(({ path, value }) => path === search.over && ends.includes(value)),
+  );
+};
+
 const chosenRuns = (
-  { plan: { runs } }: LoadedExperiment,
+  { plan }: LoadedExperiment,
   name: string | undefined,
 ): readonly PlannedRun[] => {
-  const chosen = name === undefined ? runs : runs.filter((run) => run.name === name);
+  const { runs } = plan;
+  const chosen = name === undefined ? shownRuns(plan) : runs.filter((run) => run.name === name);
   if (chosen.length > 0) return chosen;
   const names = runs.slice(0, 20).map((run) => run.name);
   throw new UserError(EXIT.USAGE, `no run is named "${name}"; there are ${names.join(", ")}`);
