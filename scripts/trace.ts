@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { expandTraceName } from "#cli/count-trace.ts";
+import { expandTraceName } from "#cli/trace-name.ts";
 import { parseAzureTrace } from "#workload/azure-trace.ts";
 import { compareWithPublished, formatComparison } from "./trace/compare.ts";
 import { fetchTrace } from "./trace/fetch.ts";

@@ -3,25 +3,11 @@ import { mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openText, readingFailure } from "#cli/trace-files.ts";
+import { expandTraceName } from "#cli/trace-name.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { AzureTraceReader } from "#workload/azure-trace.ts";
 import { type CellStore, type CountTable, CountTableBuilder } from "#workload/count-table.ts";
 import { formatTraceProblems } from "#workload/trace-problems.ts";
-
-const RANGE = /\{(\d{1,3})\.\.(\d{1,3})\}/;
-/** Days of the release. */
-const FILES_MAX = 14;
-
-/** The files that a name stands for: "d{01..03}.csv" for d01.csv, d02.csv and d03.csv; any other name for itself. */
-export const expandTraceName = (name: string): readonly string[] => {
-  const [range, from = "", to = ""] = RANGE.exec(name) ?? [];
-  if (range === undefined) return [name];
-  const count = Number(to) - Number(from) + 1;
-  if (count < 1 || count > FILES_MAX) return [name];
-  return Array.from({ length: count }, (_, i) =>
-    name.replace(range, String(Number(from) + i).padStart(from.length, "0")),
-  );
-};
 
 /** A file without a name: it goes when the process ends, however it ends. */
 const fileStore = (): CellStore => {

@@ -143,6 +143,15 @@ const loadText = (load: Load): string => {
 const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly Fact[] => {
   if (workload.arrivals === "azure-functions-2019") return traceFacts(workload, manifest);
   if (workload.arrivals === "trace") return replayFacts(workload, manifest);
+  if (workload.arrivals === "servegen") {
+    return [
+      { name: "Arrivals", value: "open loop: ServeGen's client windows" },
+      traceFile(workload.trace, manifest),
+      { name: "Begins at", value: workload.startNs === 0 ? "the start" : span(workload.startNs) },
+      { name: "Time compression", value: compressionText(workload.timeCompression) },
+      { name: "Load factor", value: `every rate × ${workload.loadFactor}` },
+    ];
+  }
   if (workload.arrivals === "recorded") {
     const value = "open loop: exact replay of a recorded schedule";
     return [{ name: "Arrivals", value }, traceFile(workload.trace, manifest)];
@@ -206,6 +215,7 @@ export const sweptValue = (swept: {
 export const isExpectedExact = (workload: Workload): boolean => {
   if (workload.arrivals === "azure-functions-2019") return workload.placement === "even";
   if (workload.arrivals === "trace" || workload.arrivals === "recorded") return true;
+  if (workload.arrivals === "servegen") return false;
   if (workload.arrivals === "mix") return workload.parts.every(({ load }) => isExact(load));
   return isExact(workload);
 };

@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { CliContext } from "#cli/context.ts";
-import { expandTraceName, readCountTrace } from "#cli/count-trace.ts";
+import { readCountTrace } from "#cli/count-trace.ts";
 import { isFile, shownPath } from "#cli/import-experiment.ts";
+import { expandTraceName } from "#cli/trace-name.ts";
 import type { Override } from "#experiment/override.ts";
 import { listNames, nearest, showValue } from "#experiment/problem.ts";
 import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
@@ -60,6 +61,7 @@ const namesOf = (
     arrivals === "azure-functions-2019" ||
     arrivals === "trace" ||
     arrivals === "recorded" ||
+    arrivals === "servegen" ||
     "workload.arrivals" in group(group(raw)["sweep"]);
   if (role === "trace" && !mayReplay) return [];
   const written =

@@ -88,6 +88,12 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     loadFactor: isPositive,
     timeCompression: isPositive,
   },
+  servegen: {
+    trace: isText,
+    startNs: isWhole,
+    loadFactor: isPositive,
+    timeCompression: isPositive,
+  },
   recorded: { trace: isText },
   "azure-functions-2019": {
     trace: isText,

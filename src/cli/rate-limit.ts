@@ -30,6 +30,7 @@ const peakOf = (run: PlannedRun, loaded: Loaded): number => {
       return workload.parts.reduce((sum, { load }) => sum + peakOfLoad(load), 0);
     case "azure-functions-2019":
     case "trace":
+    case "servegen":
     case "recorded": {
       const made = createArrivalProcess({ workload, ...workloadInputs(run, loaded) });
       assert(made.ok, "a planned workload has a schedule");

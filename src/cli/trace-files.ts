@@ -1,8 +1,10 @@
 /** Opens traces as texts that are read piece by piece, and reads those of a plan once to know what is in them. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { expandTraceName } from "#cli/trace-name.ts";
 import type { Plan, PlannedRun, Problem, ScalingDistance, Workload } from "#experiment/resolved.ts";
-import { err, type Result } from "#stdx/result.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
 import { countInstances } from "#workload/arrival-process.ts";
+import { readWindowTrace, type WindowTrace } from "#workload/client-windows.ts";
 import type { CountTable } from "#workload/count-table.ts";
 import {
   RECORDED_LAYOUT,
@@ -19,6 +21,7 @@ import {
 import { traceDistance } from "#workload/trace-distance.ts";
 import type { TextSource } from "#workload/trace-lines.ts";
 import { formatTraceProblems } from "#workload/trace-problems.ts";
+import { type WindowWorkload, windowProblems } from "#workload/window-replay.ts";
 
 const PIECE_BYTES = 65_536;
 
@@ -83,12 +86,27 @@ const keyOf = (workload: ReplayWorkload): string => {
   return JSON.stringify([workload.trace, format, column, unit]);
 };
 
+/** The client windows in the files that a name stands for, or what is wrong with them, in words. */
+export const readWindows = (name: string): Result<WindowTrace, string> => {
+  const texts: { path: string; text: string }[] = [];
+  for (const path of expandTraceName(name)) {
+    try {
+      const bytes = readFileSync(path);
+      texts.push({ path, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) });
+    } catch (cause) {
+      return err(readingFailure(path, cause));
+    }
+  }
+  return readWindowTrace(texts);
+};
+
 /** Traces of counts, by the name under which a plan has them. */
 type CountTraces = ReadonlyMap<string, CountTable>;
 
 /** The traces of a plan, by file and layout. */
 export class RequestTraces {
   readonly #traces = new Map<string, Result<RequestTrace, string>>();
+  readonly #windows = new Map<string, Result<WindowTrace, string>>();
 
   /** The trace of a workload, read once however often it is asked for. */
   of(workload: ReplayWorkload): Result<RequestTrace, string> {
@@ -100,6 +118,13 @@ export class RequestTraces {
     return read;
   }
 
+  /** The client windows of a workload, read once however often they are asked for. */
+  windowsOf({ trace }: WindowWorkload): Result<WindowTrace, string> {
+    const known = this.#windows.get(trace) ?? readWindows(trace);
+    this.#windows.set(trace, known);
+    return known;
+  }
+
   /** What keeps the runs of a plan from their traces: mistakes of the experiment, and files that cannot be used. */
   judge(plan: Plan): {
     readonly problems: readonly Problem[];
@@ -108,16 +133,26 @@ export class RequestTraces {
     const problems = new Map<string, Problem>();
     const unusable = new Set<string>();
     for (const { workload, system } of plan.runs) {
-      if (!isReplay(workload)) continue;
-      const trace = this.of(workload);
-      if (!trace.ok) unusable.add(trace.error);
+      const judged = this.#judgeOne(workload, countInstances(system.models));
+      if (!judged.ok) unusable.add(judged.error);
       else
-        for (const problem of workload.arrivals === "recorded"
-          ? recordedProblems(workload, trace.value, countInstances(system.models))
-          : replayProblems(workload, trace.value))
+        for (const problem of judged.value)
           problems.set(`${problem.path}\n${problem.message}`, problem);
     }
     return { problems: [...problems.values()], unusable: [...unusable] };
+  }
+
+  #judgeOne(workload: Workload, instances: number): Result<readonly Problem[], string> {
+    if (workload.arrivals === "servegen") {
+      const windows = this.windowsOf(workload);
+      return windows.ok ? ok(windowProblems(workload, windows.value)) : windows;
+    }
+    if (!isReplay(workload)) return ok([]);
+    const trace = this.of(workload);
+    if (!trace.ok) return trace;
+    return workload.arrivals === "recorded"
+      ? ok(recordedProblems(workload, trace.value, instances))
+      : ok(replayProblems(workload, trace.value));
   }
 
   #distanceOf({ workload, seed }: PlannedRun, counts: CountTraces): ScalingDistance | null {

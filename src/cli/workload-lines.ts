@@ -15,6 +15,10 @@ export const workloadInputs = (
     const read = requestTraces.of(workload);
     return { seed, models, ...(read.ok ? { requestTrace: read.value } : {}) };
   }
+  if (workload.arrivals === "servegen") {
+    const read = requestTraces.windowsOf(workload);
+    return { seed, models, ...(read.ok ? { windowTrace: read.value } : {}) };
+  }
   const trace =
     workload.arrivals === "azure-functions-2019" ? traces.get(workload.trace) : undefined;
   return { seed, models, ...(trace === undefined ? {} : { trace }) };

@@ -190,6 +190,19 @@ export interface RequestTraceSpec extends WorkloadCommon {
   readonly timeCompression?: number;
 }
 
+/** The client windows of ServeGen: of each client, rate and law of gaps every ten minutes. */
+export interface ServeGenSpec extends WorkloadCommon {
+  readonly arrivals: "servegen";
+  /** Path of the clients' files, one for each: "chunk-{0..49}-trace.csv". */
+  readonly trace: string;
+  /** Trace time at which sending starts (default 0 s). */
+  readonly start?: Duration;
+  /** Multiplies every rate (default 1). */
+  readonly loadFactor?: number;
+  /** Trace time per experiment time: 60 plays one traced minute per second, so rates grow 60-fold (default 1). */
+  readonly timeCompression?: number;
+}
+
 /** Exact replay of a schedule: of a run (`workload record`) or of an experiment (`workload --out`). */
 export interface RecordedSpec extends WorkloadCommon {
   readonly arrivals: "recorded";
@@ -220,6 +233,7 @@ export type WorkloadSpec =
   | ClosedLoopSpec
   | AzureFunctions2019Spec
   | RequestTraceSpec
+  | ServeGenSpec
   | RecordedSpec
   | MixSpec;
 

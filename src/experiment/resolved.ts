@@ -135,6 +135,14 @@ export type Workload = WorkloadTimes &
         readonly distance?: ScalingDistance;
       }
     | RequestTraceWorkload
+    /** ServeGen's client windows. */
+    | {
+        readonly arrivals: "servegen";
+        readonly trace: string;
+        readonly startNs: Nanos;
+        readonly loadFactor: number;
+        readonly timeCompression: number;
+      }
     /** Replay of a schedule that was recorded or written. */
     | { readonly arrivals: "recorded"; readonly trace: string }
     | { readonly arrivals: "mix"; readonly parts: readonly MixPart[] }

@@ -104,6 +104,16 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
       ...(parsed.sampleFunctions === undefined ? {} : { sampleFunctions: parsed.sampleFunctions }),
     };
   }
+  if (parsed.arrivals === "servegen") {
+    return {
+      ...times,
+      arrivals: parsed.arrivals,
+      trace: parsed.trace,
+      startNs: parsed.start ?? ZERO_NS,
+      loadFactor: parsed.loadFactor ?? 1,
+      timeCompression: parsed.timeCompression ?? 1,
+    };
+  }
   if (parsed.arrivals === "recorded") {
     return { ...times, arrivals: parsed.arrivals, trace: parsed.trace };
   }

@@ -4,16 +4,15 @@ import { chosenBy, key, kindsOf, maybe } from "#experiment/key-schema.ts";
 import {
   choice,
   duration,
-  factor,
   fraction,
   type ReaderKind,
   rate,
-  shareOrCount,
   text,
   variation,
   whole,
   yesOrNo,
 } from "#experiment/reading.ts";
+import { azureFunctions2019, recorded, requestTrace, servegen } from "#experiment/trace-schemas.ts";
 
 /** The arrival processes, as `workload.arrivals` names them. */
 export const ARRIVALS = [
@@ -25,17 +24,9 @@ export const ARRIVALS = [
   "closed-loop",
   "azure-functions-2019",
   "trace",
+  "servegen",
   "recorded",
   "mix",
-] as const;
-
-/** Formats of traces with a row per request, as `workload.format` names them. */
-const TRACE_FORMATS = [
-  "azure-functions-2021",
-  "azure-llm-2023",
-  "burstgpt",
-  "mooncake",
-  "csv",
 ] as const;
 
 type Arrivals = (typeof ARRIVALS)[number];
@@ -189,31 +180,6 @@ const closedLoop = {
   thinkTime: maybe(duration("zero")),
 };
 
-const azureFunctions2019 = {
-  trace: key(text({ due: "the path of a CSV file", lengthMax: 4096 })),
-  startMinute: maybe(
-    whole({ least: 0, most: 1_000_000, of: "a minute as the trace's header names it" }),
-  ),
-  loadFactor: maybe(factor("load factor")),
-  timeCompression: maybe(factor("trace time per experiment time")),
-  placement: maybe(choice("placement", ["even", "uniform", "poisson"])),
-  sampleFunctions: maybe(shareOrCount("functions")),
-};
-
-const requestTrace = {
-  trace: key(text({ due: "the path of a trace file", lengthMax: 4096 })),
-  format: key(choice("trace format", TRACE_FORMATS)),
-  column: maybe(text({ due: "the name of the column of instants", lengthMax: 200 })),
-  unit: maybe(choice("unit of time", ["s", "ms", "us", "ns"])),
-  start: maybe(duration("zero")),
-  loadFactor: maybe(fraction("share of the requests that are kept", "positive")),
-  timeCompression: maybe(factor("trace time per experiment time")),
-};
-
-const recorded = {
-  trace: key(text({ due: "the path of a recorded schedule", lengthMax: 4096 })),
-};
-
 const modelNames = z
   .array(key(text({ due: "the name of a model of system.models", lengthMax: 200 })))
   .superRefine((list, context) => {
@@ -288,6 +254,7 @@ const WORKLOADS = {
   "closed-loop": z.strictObject({ ...named, ...times, ...closedLoop }),
   "azure-functions-2019": z.strictObject({ ...named, ...times, ...azureFunctions2019 }),
   trace: z.strictObject({ ...named, ...times, ...requestTrace }),
+  servegen: z.strictObject({ ...named, ...times, ...servegen }),
   recorded: z.strictObject({ ...named, ...times, ...recorded }),
   mix: z.strictObject({ ...named, ...times, ...mix }),
 } as const satisfies Record<Arrivals, z.ZodObject>;
@@ -299,6 +266,7 @@ export type ParsedWorkload =
   | With<(typeof WORKLOADS)["closed-loop"], "closed-loop">
   | With<(typeof WORKLOADS)["azure-functions-2019"], "azure-functions-2019">
   | With<(typeof WORKLOADS)["trace"], "trace">
+  | With<(typeof WORKLOADS)["servegen"], "servegen">
   | With<(typeof WORKLOADS)["recorded"], "recorded">
   | With<(typeof WORKLOADS)["mix"], "mix">;
 

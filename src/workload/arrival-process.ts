@@ -5,6 +5,7 @@ import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { Rng } from "#stdx/rng.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
+import type { WindowTrace } from "#workload/client-windows.ts";
 import { ClosedLoopArrivals } from "#workload/closed-loop.ts";
 import { type CountTable, parseCountTable } from "#workload/count-table.ts";
 import { MarkovModulatedArrivals } from "#workload/markov-modulated.ts";
@@ -17,6 +18,7 @@ import { type Share, SharedArrivals, shareFrom } from "#workload/share.ts";
 import { formatTraceProblems, type TraceProblems } from "#workload/trace-problems.ts";
 import { TraceReplay } from "#workload/trace-replay.ts";
 import { sendDuration, traceProblems } from "#workload/trace-schedule.ts";
+import { WindowReplay, windowProblems } from "#workload/window-replay.ts";
 
 /** Models and their instances, in the order in which the run numbers them. */
 export type ServedModels = System["models"];
@@ -32,6 +34,8 @@ export interface ArrivalProcessOptions {
   readonly trace?: CountTable;
   /** The trace of arrivals "trace" and "recorded", which need it. */
   readonly requestTrace?: RequestTrace;
+  /** The client windows of arrivals "servegen", which need them. */
+  readonly windowTrace?: WindowTrace;
   /** The part of the schedule that one of several generators sends; all of it when absent. */
   readonly share?: Share;
 }
@@ -127,6 +131,14 @@ const createProcess = (
     return problems.length > 0
       ? err(problems)
       : ok(new RequestReplay({ workload, trace, seed, instances }));
+  }
+  if (workload.arrivals === "servegen") {
+    const { windowTrace: trace } = options;
+    assert(trace !== undefined, "client windows are read before they are replayed");
+    const problems = windowProblems(workload, trace);
+    return problems.length > 0
+      ? err(problems)
+      : ok(new WindowReplay({ workload, trace, seed, instances }));
   }
   if (workload.arrivals === "recorded") {
     const { requestTrace: trace } = options;

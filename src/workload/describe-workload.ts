@@ -8,6 +8,7 @@ import {
   createArrivalProcess,
   type ServedModels,
 } from "#workload/arrival-process.ts";
+import type { WindowTrace } from "#workload/client-windows.ts";
 import type { CountTable } from "#workload/count-table.ts";
 import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
 import { describeTrace } from "#workload/describe-trace.ts";
@@ -15,6 +16,7 @@ import { arrivalsText, inSeconds, isExact, plural } from "#workload/load-text.ts
 import type { RecordedWorkload } from "#workload/recorded-replay.ts";
 import type { RequestTrace, RequestTraceWorkload } from "#workload/request-trace.ts";
 import { sendDuration } from "#workload/trace-schedule.ts";
+import type { WindowWorkload } from "#workload/window-replay.ts";
 
 export interface DescribeOptions {
   readonly seed: number;
@@ -23,12 +25,15 @@ export interface DescribeOptions {
   readonly trace?: CountTable;
   /** Needed by the replay of other traces. */
   readonly requestTrace?: RequestTrace;
+  /** Needed by ServeGen's client windows. */
+  readonly windowTrace?: WindowTrace;
 }
 
 /** Requests from the start of the warm-up to the end of the cool-down; null where responses or a missing trace decide. */
 export const expectedRequests = (workload: Workload, options: DescribeOptions): number | null => {
   if (workload.arrivals === "azure-functions-2019" && options.trace === undefined) return null;
   const needsFile = workload.arrivals === "trace" || workload.arrivals === "recorded";
+  if (workload.arrivals === "servegen" && options.windowTrace === undefined) return null;
   if (needsFile && options.requestTrace === undefined) return null;
   const made = createArrivalProcess({ workload, ...options });
   const count = made.ok ? made.value.expectedCount(ZERO_NS, sendDuration(workload)) : null;
@@ -109,6 +114,24 @@ const describeReplay = (
   ];
 };
 
+const describeWindows = (workload: WindowWorkload, options: DescribeOptions): readonly string[] => {
+  const { windowTrace: trace } = options;
+  assert(trace !== undefined, "client windows are described when they have been read");
+  const span = inSeconds(sendDuration(workload) * workload.timeCompression);
+  const start = workload.startNs === 0 ? "the start" : inSeconds(workload.startNs);
+  const length = inSeconds(trace.windowS * trace.windowCount * 1e9);
+  const scaling = [
+    ...(workload.timeCompression === 1 ? [] : [`time compressed ${workload.timeCompression}-fold`]),
+    ...(workload.loadFactor === 1 ? [] : [`every rate multiplied by ${workload.loadFactor}`]),
+  ];
+  return [
+    `Offers what ${plural(trace.clients.length, "client")} did in ${span} of ${length}, from ${start} on: in each window of ${trace.windowS} s Gamma or Weibull gaps at the client's rate.`,
+    `Scaling: ${scaling.length === 0 ? "none" : scaling.join("; ")}.`,
+    `Offers about ${plural(expectedRequests(workload, options) ?? 0, "request")}.`,
+    "Clients are shuffled with the run's seed and dealt to the model instances in turn.",
+  ];
+};
+
 const describeRecorded = (
   workload: RecordedWorkload,
   options: DescribeOptions,
@@ -130,6 +153,7 @@ export const describeWorkload = (
 ): readonly string[] => {
   if (workload.arrivals === "mix") return describeMix(workload, options);
   if (workload.arrivals === "trace") return describeReplay(workload, options);
+  if (workload.arrivals === "servegen") return describeWindows(workload, options);
   if (workload.arrivals === "recorded") return describeRecorded(workload, options);
   if (workload.arrivals !== "azure-functions-2019") return describeLoad(workload, options);
   const { trace, seed } = options;

@@ -3,6 +3,7 @@ import { assert } from "#stdx/assert.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import type { CountTable } from "#workload/count-table.ts";
+import { InstantHeap } from "#workload/instant-heap.ts";
 import {
   MinuteCounter,
   type MinutePlacement,
@@ -21,61 +22,6 @@ export interface TraceReplayOptions {
   readonly trace: CountTable;
   readonly seed: number;
   readonly instances: number;
-}
-
-/** The functions that still have requests, the one due first on top; equal instants go by the functions' numbers. */
-class FunctionHeap {
-  /** By position in the minute's list. */
-  readonly #next: Float64Array;
-  readonly #functions: Uint32Array;
-  readonly #heap: Uint32Array;
-  #size: number;
-
-  constructor(next: Float64Array, functions: Uint32Array) {
-    this.#next = next;
-    this.#functions = functions;
-    this.#heap = Uint32Array.from(next, (_, index) => index).filter(
-      (index) => next[index] !== Number.POSITIVE_INFINITY,
-    );
-    this.#size = this.#heap.length;
-    for (let at = (this.#size >>> 1) - 1; at >= 0; at--) this.#siftDown(at);
-  }
-
-  /** Position of the function that is due first, or −1. */
-  top(): number {
-    return this.#size === 0 ? -1 : (this.#heap[0] ?? -1);
-  }
-
-  /** Restores the order after the top function's instant rose; removes the function when it has no more. */
-  settle(): void {
-    if (this.#next[this.#heap[0] ?? 0] === Number.POSITIVE_INFINITY) {
-      this.#size--;
-      this.#heap[0] = this.#heap[this.#size] ?? 0;
-    }
-    this.#siftDown(0);
-  }
-
-  #isBefore(a: number, b: number): boolean {
-    const atA = this.#next[a] ?? 0;
-    const atB = this.#next[b] ?? 0;
-    if (atA !== atB) return atA < atB;
-    return (this.#functions[a] ?? 0) < (this.#functions[b] ?? 0);
-  }
-
-  #siftDown(from: number): void {
-    const heap = this.#heap;
-    const moved = heap[from] ?? 0;
-    let at = from;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= this.#size) break;
-      if (child + 1 < this.#size && this.#isBefore(heap[child + 1] ?? 0, heap[child] ?? 0)) child++;
-      if (!this.#isBefore(heap[child] ?? 0, moved)) break;
-      heap[at] = heap[child] ?? 0;
-      at = child;
-    }
-    if (at < heap.length) heap[at] = moved;
-  }
 }
 
 /** The model instance of each function, dealt among those that take part. */
@@ -98,7 +44,7 @@ export class TraceReplay implements ArrivalProcess {
   /** Of the current minute: the functions in it, the next instant of each, and their order. */
   #functions = new Uint32Array(0);
   #next = new Float64Array(0);
-  #heap = new FunctionHeap(this.#next, this.#functions);
+  #heap = new InstantHeap(this.#next, this.#functions);
 
   /** The workload must fit the trace: `traceProblems` is empty. */
   constructor(options: TraceReplayOptions) {
@@ -155,7 +101,7 @@ export class TraceReplay implements ArrivalProcess {
       this.#next = Float64Array.from({ length: minute.size }, (_, position) =>
         this.#limit(this.#placement.next(position)),
       );
-      this.#heap = new FunctionHeap(this.#next, this.#functions);
+      this.#heap = new InstantHeap(this.#next, this.#functions);
     }
   }
 

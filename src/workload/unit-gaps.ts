@@ -51,15 +51,16 @@ const drawGamma = (rng: Rng, shape: number): number => {
   }
 };
 
+const gammaLaw = (shape: number, scale: number): UnitGaps => ({
+  first: (rng) => rng.uniform() * drawGamma(rng, shape + 1) * scale,
+  next: (rng) => drawGamma(rng, shape) * scale,
+});
+
 /** Gamma gaps: shape 1 / cv², scale cv². Weighted with its length, a Gamma gap has a shape larger by 1. */
-export const gammaGaps = (cv: number): UnitGaps => {
-  const shape = 1 / (cv * cv);
-  const scale = cv * cv;
-  return {
-    first: (rng) => rng.uniform() * drawGamma(rng, shape + 1) * scale,
-    next: (rng) => drawGamma(rng, shape) * scale,
-  };
-};
+export const gammaGaps = (cv: number): UnitGaps => gammaLaw(1 / (cv * cv), cv * cv);
+
+/** Gamma gaps of this shape. */
+export const gammaGapsOfShape = (shape: number): UnitGaps => gammaLaw(shape, 1 / shape);
 
 /** The shape k of a Weibull law whose variation is `cv`: Γ(1 + 2/k) / Γ(1 + 1/k)² = 1 + cv², which falls in k. */
 export const weibullShape = (cv: number): number => {
@@ -76,9 +77,11 @@ export const weibullShape = (cv: number): number => {
   return exp((low + high) / 2);
 };
 
-/** Weibull gaps. Of a gap weighted with its length, (x / scale)^k is a Gamma draw of shape 1 + 1/k. */
-export const weibullGaps = (cv: number): UnitGaps => {
-  const k = weibullShape(cv);
+/** Weibull gaps of the variation `cv`. */
+export const weibullGaps = (cv: number): UnitGaps => weibullGapsOfShape(weibullShape(cv));
+
+/** Weibull gaps of shape k. Of a gap weighted with its length, (x / scale)^k is a Gamma draw of shape 1 + 1/k. */
+export const weibullGapsOfShape = (k: number): UnitGaps => {
   const scale = exp(-lnGamma(1 + 1 / k));
   return {
     first: (rng) => rng.uniform() * scale * power(drawGamma(rng, 1 + 1 / k), 1 / k),

@@ -423,7 +423,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "workload.arrivals",
         "the key is missing",
-        'arrival process: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop", "azure-functions-2019", "trace", "recorded", "mix"',
+        'arrival process: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop", "azure-functions-2019", "trace", "servegen", "recorded", "mix"',
       ],
     ],
   },

@@ -96,6 +96,29 @@ describe("workload", () => {
     expect(hashesIn(other.stdout)).toEqual([...hashesIn(usual.stdout)]);
   });
 
+  test("finds the files of several clients, and names one that is missing", async () => {
+    using folder = new ExperimentFolder();
+    const windows = "0,50,1,Gamma,1,1\n600,0,0,,0,0\n";
+    for (const client of [0, 1, 2]) await folder.write(`chunk-${client}-trace.csv`, windows);
+    const load = (last: number): string =>
+      `arrivals: "servegen", trace: "chunk-{0..${last}}-trace.csv" as string`;
+    await folder.write(
+      "mine.ts",
+      VALID.replace('arrivals: "poisson", rate: perSecond(100)', load(2)),
+    );
+    const found = await run(folder, "--run", "00-slo=25ms-rep=1");
+    expect(found).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(found.stdout).toContain("Offers what 3 clients did in 8 s of 1,200 s");
+    expect(found.stdout).toContain("Offers about 1,200 requests.");
+    await folder.write(
+      "mine.ts",
+      VALID.replace('arrivals: "poisson", rate: perSecond(100)', load(3)),
+    );
+    const missing = await run(folder);
+    expect(missing.exitCode).toBe(5);
+    expect(missing.stderr).toContain("chunk-3-trace.csv");
+  });
+
   test("draws the rate and the gaps, and follows --set", async () => {
     using folder = new ExperimentFolder();
     await folder.write("mine.ts", VALID);

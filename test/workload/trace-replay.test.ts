@@ -8,6 +8,7 @@ import { TraceReplay } from "#workload/trace-replay.ts";
 import {
   dealFunctions,
   minutesNeeded,
+  sampledFunctions,
   type TraceWorkload,
   traceProblems,
 } from "#workload/trace-schedule.ts";
@@ -318,8 +319,11 @@ describe("a sample of functions", () => {
 
   test("prefers none", () => {
     const drawn = Array.from({ length: 400 }, () => 0);
+    const workload = replay(2, { sampleFunctions: 20 });
     for (let seed = 0; seed < 400; seed++) {
-      for (const user of usersOf(20, seed)) drawn[user] = (drawn[user] ?? 0) + 1;
+      for (const [fn, isIn] of sampledFunctions(workload, 400, seed)?.entries() ?? []) {
+        drawn[fn] = (drawn[fn] ?? 0) + isIn;
+      }
     }
     const means = drawn.map(() => 20);
     const [statistic, degrees] = chiSquare(drawn, means);

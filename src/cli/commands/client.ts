@@ -3,16 +3,24 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
-import { expandTraceName, readCountTrace } from "#cli/count-trace.ts";
+import { readCountTrace } from "#cli/count-trace.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
-import { isReplay, layoutOf, type ReplayWorkload, readRequestTrace } from "#cli/trace-files.ts";
+import {
+  isReplay,
+  layoutOf,
+  type ReplayWorkload,
+  readRequestTrace,
+  readWindows,
+} from "#cli/trace-files.ts";
+import { expandTraceName } from "#cli/trace-name.ts";
 import type { PlannedRun } from "#experiment/resolved.ts";
 import { ClientProcess, type ClientProcessOptions } from "#host/client-process.ts";
 import { readControlLines } from "#host/control-lines.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
 import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
+import type { WindowTrace } from "#workload/client-windows.ts";
 import type { CountTable } from "#workload/count-table.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
 import { generatorsOf, type Share } from "#workload/share.ts";
@@ -74,6 +82,12 @@ const readCounts = (name: string): CountTable => {
   return read.value;
 };
 
+const readClientWindows = (name: string): WindowTrace => {
+  const read = readWindows(name);
+  if (!read.ok) throw new UserError(EXIT.BAD_INPUT, read.error);
+  return read.value;
+};
+
 const readTrace = (workload: ReplayWorkload): RequestTrace => {
   const path = workload.trace;
   if (!existsSync(path))
@@ -110,7 +124,11 @@ const makeArrivals = (run: PlannedRun, share: Share, cwd: string): ArrivalProces
     ? { requestTrace: readTrace({ ...workload, trace: resolve(cwd, workload.trace) }) }
     : {};
   const own = share.of === 1 ? {} : { share };
-  const traces = { ...trace, ...requestTrace };
+  const windowTrace =
+    workload.arrivals === "servegen"
+      ? { windowTrace: readClientWindows(resolve(cwd, workload.trace)) }
+      : {};
+  const traces = { ...trace, ...requestTrace, ...windowTrace };
   const arrivals = createArrivalProcess({ workload, seed, models, ...traces, ...own });
   if (arrivals.ok) return arrivals.value;
   const lines = arrivals.error.map(({ path, message, remedy }) => `${path}: ${message}; ${remedy}`);
