@@ -115,9 +115,9 @@ export const FIXED = {
   "run-delay": {
     unit: "share",
     suspect: 0.25,
-    invalid: 0.5,
+    invalid: 0.75,
     reason:
-      "time in which a role's main thread could run and had no processor, of the window: the machine is oversubscribed, and every latency holds a wait that is not the system's",
+      "time in which a role's main thread could run and had no processor, of the window: the machine is oversubscribed, and latencies hold waits that are not the system's; at three quarters the role did next to nothing but wait",
   },
   steal: {
     unit: "share",

@@ -117,7 +117,7 @@ const CASES: readonly Case[] = [
     "run-delay",
     health({ process: { runDelayNs: 2.5e9 } }),
     health({ process: { runDelayNs: 2.6e9 } }),
-    health({ process: { runDelayNs: 5.1e9 } }),
+    health({ process: { runDelayNs: 7.6e9 } }),
   ],
   // Of 2 × 10 s.
   [
