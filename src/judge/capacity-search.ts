@@ -141,7 +141,7 @@ const stepOf = (
 
 /** How the search stands after what was observed, and what it wants next. */
 export const viewSearch = (search: Search, evidence: Evidence): SearchView => {
-  const spread = spreadSeen(evidence);
+  const spread = spreadSeen(search.goals, evidence);
   const states = search.loads.map((_, index) => stateOf(search, evidence[index] ?? [], spread));
   const bracket = bracketOf(states);
   const highest = states.findLastIndex(isMeeting);

@@ -35,6 +35,9 @@ type Measured = Extract<Observation, { readonly kind: "measured" }>;
 
 const boundOf = ({ atLeast, atMost }: Goal): number => atLeast ?? atMost ?? 0;
 
+const isMet = (goal: Goal, value: number): boolean =>
+  goal.atLeast === null ? value <= boundOf(goal) : value >= boundOf(goal);
+
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -63,8 +66,7 @@ const judgeGoal = (
   const bound = boundOf(goal);
   const sureness =
     meanSureness(values, bound) ?? (only === undefined ? null : singleSureness(goal, only, spread));
-  const mean = meanOf(values);
-  const meets = goal.atLeast === null ? mean <= bound : mean >= bound;
+  const meets = isMet(goal, meanOf(values));
   if (sureness === null) return { meets, isClear: false };
   const isAbove = meets === (goal.atLeast !== null);
   return { meets, isClear: (isAbove ? sureness.above : sureness.below) >= confidence };
@@ -72,9 +74,20 @@ const judgeGoal = (
 
 export interface JudgeSettings {
   readonly confidence: number;
-  /** Standard deviation ÷ mean of the metrics between runs of the same load, as far as seen; 0 while nothing is. */
+  /** Standard deviation ÷ mean between runs of the same load, as far as seen; 0 while nothing is. */
   readonly spread: number;
 }
+
+const isMiss = (goals: readonly Goal[], run: Observation): boolean =>
+  run.kind === "missed" ||
+  (run.kind === "measured" &&
+    goals.some((goal, index) => !isMet(goal, run.values[index]?.value ?? Number.NaN)));
+
+/** Runs without a value have no mean: the majority decides, and one voice against it makes it unclear. */
+const judgeByVotes = (goals: readonly Goal[], counted: readonly Observation[]): LoadJudgement => {
+  const misses = counted.filter((run) => isMiss(goals, run)).length;
+  return { meets: misses * 2 < counted.length, isClear: misses === counted.length };
+};
 
 /** Judges one load by the runs that count; null when none does. */
 export const judgeLoad = (
@@ -85,9 +98,7 @@ export const judgeLoad = (
   const counted = observations.filter(({ kind }) => kind !== "void");
   if (counted.length === 0) return null;
   const measured = counted.filter((each): each is Measured => each.kind === "measured");
-  const missed = counted.length - measured.length;
-  // Runs without a value have no mean: the majority decides, and one voice against it makes it unclear.
-  if (missed * 2 >= counted.length) return { meets: false, isClear: missed === counted.length };
+  if (measured.length < counted.length) return judgeByVotes(goals, counted);
   const judged = goals.map((goal, index) =>
     judgeGoal(
       goal,
@@ -99,15 +110,19 @@ export const judgeLoad = (
   const isClear = meets
     ? judged.every((goal) => goal.isClear)
     : judged.some((goal) => !goal.meets && goal.isClear);
-  return { meets, isClear: isClear && missed === 0 };
+  return { meets, isClear };
 };
 
-/** The spread between runs of the same load, pooled over the loads and metrics that have more than one. */
-export const spreadSeen = (loads: readonly (readonly Observation[])[]): number => {
+/** The spread between runs of the same load, pooled over the loads that have several; shares have bounds of their own. */
+export const spreadSeen = (
+  goals: readonly Goal[],
+  loads: readonly (readonly Observation[])[],
+): number => {
   let [squares, degrees] = [0, 0];
   for (const observations of loads) {
     const measured = observations.filter((each): each is Measured => each.kind === "measured");
-    for (const index of measured[0]?.values.keys() ?? []) {
+    for (const [index, { metric }] of goals.entries()) {
+      if (METRIC_UNITS[metric] === "share") continue;
       const values = measured.flatMap(({ values: all }) => all[index]?.value ?? []);
       const mean = meanOf(values);
       if (values.length < 2 || mean === 0) continue;

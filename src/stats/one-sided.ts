@@ -1,7 +1,7 @@
 /** How sure a few observations make one that something lies above or below a bound. */
 import { incompleteBeta } from "#stats/incomplete-beta.ts";
 
-/** The highest confidence at which a one-sided interval lies wholly above, or wholly below, the bound. */
+/** The highest confidence at which a one-sided interval lies wholly at or above, or wholly at or below, the bound. */
 export interface Sureness {
   readonly above: number;
   readonly below: number;
@@ -23,7 +23,7 @@ export const meanSureness = (values: readonly number[], bound: number): Sureness
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const error = Math.sqrt(squares / (n - 1) / n);
-  if (error === 0) return { above: mean >= bound ? 1 : 0, below: mean < bound ? 1 : 0 };
+  if (error === 0) return { above: mean >= bound ? 1 : 0, below: mean <= bound ? 1 : 0 };
   const above = studentCdf((mean - bound) / error, n - 1);
   return { above, below: 1 - above };
 };

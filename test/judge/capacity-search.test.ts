@@ -149,6 +149,53 @@ test("a run that was stopped early misses", () => {
   expect(view.clear).toEqual({ low: 2, high: 3 });
 });
 
+test("beside a run that was stopped early each other run has a voice", () => {
+  const beside = (...others: readonly number[]) => {
+    const evidence: Evidence = [
+      [{ kind: "missed" }, ...others.map((value) => attained(value))],
+      [],
+    ];
+    return viewSearch(searchOf(2, 2), evidence).states[0];
+  };
+  expect(beside(0.7, 0.5)).toMatchObject({ meets: false, isClear: true });
+  expect(beside(0.7, 1)).toMatchObject({ meets: false, isClear: false });
+  expect(beside(1, 1)).toMatchObject({ meets: true, isClear: false });
+});
+
+describe("a goal about latency", () => {
+  const goals: Goal[] = [{ metric: "latency_p99", atLeast: null, atMost: 100e6 }];
+  const took = (...ms: readonly number[]): Observation[] =>
+    ms.map((each) => ({ kind: "measured", values: [{ value: each * 1e6, samples: 2000 }] }));
+  const stateOf = (first: readonly Observation[], second: readonly Observation[]) =>
+    viewSearch(searchOf(2, 2, { goals }), [first, second]).states[1];
+
+  test("is decided by one run that is far from the bound, as far as runs differ", () => {
+    // Three spreads of at least a tenth of the bound: below 70 ms or above 130 ms.
+    expect(stateOf([], took(69))).toMatchObject({ meets: true, isClear: true });
+    expect(stateOf([], took(71))).toMatchObject({ meets: true, isClear: false });
+    expect(stateOf([], took(129))).toMatchObject({ meets: false, isClear: false });
+    expect(stateOf([], took(131))).toMatchObject({ meets: false, isClear: true });
+    // Runs of 20 ms and 40 ms differ by half their mean, so one run of the other load decides nothing any more.
+    expect(stateOf(took(20, 40), took(69))).toMatchObject({ meets: true, isClear: false });
+  });
+
+  test("is decided by Student's interval of several", () => {
+    // Mean 90 ms, standard error 1 ms / √3: 17 errors below the bound, where 2.92 are due.
+    expect(stateOf([], took(89, 90, 91))).toMatchObject({ meets: true, isClear: true });
+    // Mean 95 ms, standard error 5.8 ms.
+    expect(stateOf([], took(85, 95, 105))).toMatchObject({ meets: true, isClear: false });
+  });
+});
+
+test("a bound that cannot be exceeded is met surely by two runs that reach it", () => {
+  const goals: Goal[] = [{ metric: "dropped_share", atLeast: null, atMost: 0 }];
+  const evidence: Evidence = [[attained(0), attained(0)], []];
+  expect(viewSearch(searchOf(2, 2, { goals }), evidence).states[0]).toMatchObject({
+    meets: true,
+    isClear: true,
+  });
+});
+
 test("all goals have to be met", () => {
   const goals: Goal[] = [ATTAINMENT, { metric: "latency_p99", atLeast: null, atMost: 50e6 }];
   const { view } = play(searchOf(9, 1.5, { goals }), (load) => ({

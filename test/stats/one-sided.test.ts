@@ -39,7 +39,7 @@ describe("a mean", () => {
 
   test("of equal values is certain, of one value nothing is", () => {
     expect(meanSureness([5, 5], 4)).toEqual({ above: 1, below: 0 });
-    expect(meanSureness([5, 5], 5)).toEqual({ above: 1, below: 0 });
+    expect(meanSureness([5, 5], 5)).toEqual({ above: 1, below: 1 });
     expect(meanSureness([5, 5], 6)).toEqual({ above: 0, below: 1 });
     expect(meanSureness([5], 4)).toBeNull();
   });
