@@ -1,5 +1,6 @@
 /** Puts a planned run into named facts for the report, without reading any input again. */
 
+import { noiseText } from "#cli/noise-text.ts";
 import { stopLines } from "#cli/stop-lines.ts";
 import type { Load, PlannedRun, ScalingDistance, System, Workload } from "#experiment/resolved.ts";
 import { writtenValue } from "#report/format.ts";
@@ -41,6 +42,7 @@ export const systemFacts = (
       value: `${mebibytes(system.weightsCacheBytes)} per GPU in pages of ${mebibytes(system.pageSizeBytes)}`,
     },
     { name: "Profile set", value: shownPath(system.profiles) },
+    ...(system.noise === undefined ? [] : [{ name: "Noise", value: noiseText(system.noise) }]),
     { name: "Models", value: `${plural(instances, "instance")}: ${models.join(", ")}` },
     { name: "Schedule ahead", value: span(system.scheduleAheadNs) },
     {

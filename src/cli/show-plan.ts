@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { shownPath } from "#cli/import-experiment.ts";
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
+import { noiseText } from "#cli/noise-text.ts";
 import { stopLines } from "#cli/stop-lines.ts";
 import { showTable } from "#cli/text-table.ts";
 import { workloadInputs, workloadLines } from "#cli/workload-lines.ts";
@@ -189,7 +190,8 @@ const diskOf = (loaded: LoadedExperiment, share: number): string => {
 const systemLine = ({ system }: PlannedRun, cwd: string): string => {
   const instances = system.models.reduce((sum, model) => sum + model.instances, 0);
   const models = `${countOf(instances, "instance")} of ${countOf(system.models.length, "model")}`;
-  return `${system.scheduler}, SLO ${formatDuration(system.sloNs)}, ${models}, profiles ${shownPath(system.profiles, cwd)}`;
+  const noise = system.noise === undefined ? "" : `, noise: ${noiseText(system.noise)}`;
+  return `${system.scheduler}, SLO ${formatDuration(system.sloNs)}, ${models}, profiles ${shownPath(system.profiles, cwd)}${noise}`;
 };
 
 const section = (name: string, lines: readonly string[]): readonly string[] =>

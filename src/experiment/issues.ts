@@ -43,7 +43,8 @@ const knownKeys = (root: unknown, path: readonly PropertyKey[]): readonly string
   const keys = [...SWEEPABLE_PATHS.keys()]
     .filter((each) => each.startsWith(prefix))
     .map((each) => each.slice(prefix.length).split(".")[0] ?? "");
-  return section === "system" ? [...keys, "models"] : [...new Set(keys)];
+  const models = section === "system" && path.length === 1 ? ["models"] : [];
+  return [...new Set([...keys, ...models])];
 };
 
 /** The group of keys of a workload that lies at this path, if one does. */

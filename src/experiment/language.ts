@@ -1,32 +1,37 @@
 /** The experiment language: the types of an experiment file, its units, and `experiment()`. */
+import type { Duration, Rate, Size } from "#experiment/quantities.ts";
 
-declare const durationBrand: unique symbol;
-declare const rateBrand: unique symbol;
-declare const bytesBrand: unique symbol;
+export type { Duration, Rate, Size } from "#experiment/quantities.ts";
+export {
+  gibibytes,
+  mebibytes,
+  microseconds,
+  minutes,
+  ms,
+  perMinute,
+  perSecond,
+  seconds,
+} from "#experiment/quantities.ts";
 
-/** A duration as written: a number with its unit, "25ms"; also what `--set` accepts. Build it with `ms(25)`. */
-export type Duration = string & { readonly [durationBrand]: true };
-/** A rate as written: "1000/s". Build it with `perSecond(1000)`. */
-export type Rate = string & { readonly [rateBrand]: true };
-/** A size as written: "16MiB". Build it with `mebibytes(16)`. */
-export type Size = string & { readonly [bytesBrand]: true };
-
-/** "250us". */
-export const microseconds = (value: number): Duration => `${value}us` as Duration;
-/** "25ms". */
-export const ms = (value: number): Duration => `${value}ms` as Duration;
-/** "60s". */
-export const seconds = (value: number): Duration => `${value}s` as Duration;
-/** "5min". */
-export const minutes = (value: number): Duration => `${value}min` as Duration;
-/** "1000/s". */
-export const perSecond = (value: number): Rate => `${value}/s` as Rate;
-/** "60/min". */
-export const perMinute = (value: number): Rate => `${value}/min` as Rate;
-/** "16MiB". */
-export const mebibytes = (value: number): Size => `${value}MiB` as Size;
-/** "2GiB". */
-export const gibibytes = (value: number): Size => `${value}GiB` as Size;
+/** How the durations of simulated GPUs vary around their profile, each GPU by itself. */
+export interface NoiseSpec {
+  /** Standard deviation ÷ mean of a factor on every execution and load (default 0). */
+  readonly jitterCv?: number;
+  /** How often a GPU's clock slows down (default 0/s). */
+  readonly throttleRate?: Rate;
+  /** Mean time that it stays slow (default 1 s). */
+  readonly throttleLength?: Duration;
+  /** How many times as long executions take then (default 1.5). */
+  readonly throttleFactor?: number;
+  /** Part of the weights loads that are slow (default 0). */
+  readonly slowTransferShare?: number;
+  /** How many times as long those take (default 3). */
+  readonly slowTransferFactor?: number;
+  /** How often a GPU stands still (default 0/s). */
+  readonly stallRate?: Rate;
+  /** Mean time that it stands still (default 10 ms). */
+  readonly stallLength?: Duration;
+}
 
 /** The system under test: one Clockwork controller, its workers, and the models they serve. */
 export interface SystemSpec {
@@ -58,6 +63,8 @@ export interface SystemSpec {
   readonly models: Readonly<Record<string, number>>;
   /** Columns as documented to users, or as the original's code writes them (default "documented"). */
   readonly telemetryDialect?: "documented" | "original";
+  /** Makes durations vary (default: they are exactly the profile's). */
+  readonly noise?: NoiseSpec;
 }
 
 interface WorkloadCommon {
@@ -257,7 +264,8 @@ type ShapeKeys = OwnKeys<RampSpec> &
   OwnKeys<SineSpec> & { readonly kind: RateShapeSpec["kind"] };
 
 /** Path of a key to the values it takes: `{ "system.slo": [ms(25), ms(50)] }`. */
-export type Sweep = Lists<Omit<Required<SystemSpec>, "models">, "system"> &
+export type Sweep = Lists<Omit<Required<SystemSpec>, "models" | "noise">, "system"> &
+  Lists<Required<NoiseSpec>, "system.noise"> &
   Lists<WorkloadKeys, "workload"> &
   Lists<ShapeKeys, "workload.shape"> &
   Lists<Required<LimitsSpec>, "limits"> &

@@ -81,7 +81,7 @@ const unknownPath = (path: string, value: string, raw: unknown): Problem => {
     };
   }
   if (
-    /^(?:system|workload|limits|checks|report|search|search\.goal|sweep|stop|system\.models|report\.headline|stop\.(?:errorBudget|goodput|outstanding))$/.test(
+    /^(?:system|workload|limits|checks|report|search|search\.goal|sweep|stop|system\.(?:models|noise)|report\.headline|stop\.(?:errorBudget|goodput|outstanding))$/.test(
       path,
     )
   ) {

@@ -2,6 +2,20 @@
 import type { CheckMetric, MetricName } from "#experiment/language.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
+/** How the durations of simulated GPUs vary around their profile; rates count per GPU. */
+export interface Noise {
+  /** Standard deviation ÷ mean. */
+  readonly jitterCv: number;
+  readonly throttleRatePerS: number;
+  readonly throttleLengthNs: Nanos;
+  readonly throttleFactor: number;
+  /** In [0, 1]. */
+  readonly slowTransferShare: number;
+  readonly slowTransferFactor: number;
+  readonly stallRatePerS: number;
+  readonly stallLengthNs: Nanos;
+}
+
 export interface System {
   readonly scheduler: string;
   readonly sloNs: Nanos;
@@ -18,6 +32,8 @@ export interface System {
   /** In the order written; instances of a model are consecutive. */
   readonly models: readonly { readonly model: string; readonly instances: number }[];
   readonly telemetryDialect: "documented" | "original";
+  /** Durations are the profile's when absent. */
+  readonly noise?: Noise;
 }
 
 interface WorkloadTimes {

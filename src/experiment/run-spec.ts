@@ -1,5 +1,6 @@
 /** Judges the three parts of an experiment that a run is made of, and fills in their defaults. */
 import { toProblems } from "#experiment/issues.ts";
+import { toNoise } from "#experiment/noise-schema.ts";
 import { suggest } from "#experiment/problem.ts";
 import type { Problem, RunSpec, StopRules, System, Workload } from "#experiment/resolved.ts";
 import type { ParsedLimits, ParsedStop, ParsedSystem, Schemas } from "#experiment/schema.ts";
@@ -45,6 +46,8 @@ const toSystem = (parsed: ParsedSystem, { schedulerDefaults }: Schemas): System 
     profiles: parsed.profiles,
     models: Object.entries(parsed.models).map(([model, instances]) => ({ model, instances })),
     telemetryDialect: parsed.telemetryDialect ?? DEFAULTS.telemetryDialect,
+    // Absent when it is left out, so that plans without it are what they always were.
+    ...(parsed.noise === undefined ? {} : { noise: toNoise(parsed.noise) }),
   };
 };
 

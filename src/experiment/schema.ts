@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { key, kindsOf, maybe } from "#experiment/key-schema.ts";
 import { METRIC_NAMES } from "#experiment/language.ts";
+import { noiseSchema } from "#experiment/noise-schema.ts";
 import {
   between,
   choice,
@@ -72,6 +73,7 @@ const systemSchema = (known: KnownNames) =>
     ),
     models,
     telemetryDialect: maybe(choice("telemetry dialect", ["documented", "original"])),
+    noise: noiseSchema.optional(),
   });
 
 const limitsSchema = z.strictObject({
@@ -185,6 +187,7 @@ const anyNames: KnownNames = { schedulers: [] };
 /** Every path of a sweepable key with the kind of its value; `system.models.NAME` is apart, names being open. */
 export const SWEEPABLE_PATHS: ReadonlyMap<string, ReaderKind> = new Map([
   ...kindsOf("system.", systemSchema(anyNames)),
+  ...kindsOf("system.noise.", noiseSchema),
   ...workloadKinds("workload."),
   ...kindsOf("limits.", limitsSchema),
   ...Object.entries(STOP_RULES).flatMap(([rule, schema]) => kindsOf(`stop.${rule}.`, schema)),

@@ -106,6 +106,7 @@ const groupRemedy = (path: string): string =>
 const GROUPS = [
   "system",
   "system.models",
+  "system.noise",
   "workload",
   "workload.shape",
   "limits",

@@ -1,6 +1,6 @@
 /** The command line of every role of a run, the same that a person types to start one by hand. */
 import { join } from "node:path";
-import type { PlannedRun } from "#experiment/resolved.ts";
+import type { Noise, PlannedRun } from "#experiment/resolved.ts";
 import type { RunCast } from "#runner/run-events.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
@@ -32,7 +32,37 @@ export const castOf = (run: PlannedRun): RunCast => ({
 const options = (...pairs: readonly (readonly [string, string])[]): readonly string[] =>
   pairs.flat();
 
-export const workerCommand = (run: PlannedRun, address: string): readonly string[] => [
+const noiseOption = (noise: Noise): string =>
+  [
+    `jitter-cv=${noise.jitterCv}`,
+    `throttle-rate=${noise.throttleRatePerS}/s`,
+    `throttle-length=${formatDuration(noise.throttleLengthNs)}`,
+    `throttle-factor=${noise.throttleFactor}`,
+    `slow-transfer-share=${noise.slowTransferShare}`,
+    `slow-transfer-factor=${noise.slowTransferFactor}`,
+    `stall-rate=${noise.stallRatePerS}/s`,
+    `stall-length=${formatDuration(noise.stallLengthNs)}`,
+  ].join(",");
+
+const noiseOptions = ({ system, seed }: PlannedRun, index: number): readonly string[] =>
+  system.noise === undefined
+    ? []
+    : options(
+        ["--noise", noiseOption(system.noise)],
+        ["--seed", String(seed)],
+        ["--worker-id", String(index)],
+      );
+
+export interface WorkerPlace {
+  readonly address: string;
+  /** Which of the run's workers it is. */
+  readonly index: number;
+}
+
+export const workerCommand = (
+  run: PlannedRun,
+  { address, index }: WorkerPlace,
+): readonly string[] => [
   "worker",
   ...options(
     ["--bind", address],
@@ -42,6 +72,9 @@ export const workerCommand = (run: PlannedRun, address: string): readonly string
     ["--weights-cache-bytes", String(run.system.weightsCacheBytes)],
     ["--page-size-bytes", String(run.system.pageSizeBytes)],
   ),
+  ...noiseOptions(run, index),
+  // The experiment says it all.
+  "--no-config",
   "--lifeline",
 ];
 

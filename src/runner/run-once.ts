@@ -136,9 +136,15 @@ class RunDriver {
       case "enter":
         this.#enter(effect.state, effect.reason);
         return;
-      case "launch-worker":
-        void this.#launch(effect.name, workerCommand(this.#options.run, this.#address));
+      case "launch-worker": {
+        const { run } = this.#options;
+        const place = {
+          address: this.#address,
+          index: castOf(run).workers.indexOf(effect.name),
+        };
+        void this.#launch(effect.name, workerCommand(run, place));
         return;
+      }
       case "launch-controller":
         void this.#launchController(effect.name, effect.workerPorts);
         return;

@@ -394,7 +394,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         "system",
         "the key is missing; an object is due",
-        "an object with keys of: scheduler, slo, scheduleAhead, maxExec, maxBatch, maxGpus, generateInputs, workers, gpusPerWorker, weightsCache, pageSize, profiles, telemetryDialect, models",
+        "an object with keys of: scheduler, slo, scheduleAhead, maxExec, maxBatch, maxGpus, generateInputs, workers, gpusPerWorker, weightsCache, pageSize, profiles, telemetryDialect, noise, models",
       ],
     ],
   },
@@ -884,6 +884,49 @@ export const BROKEN: readonly BrokenFile[] = [
     ],
   },
   {
+    kind: "a noise with an unknown key, and values out of range",
+    edits: [
+      [
+        "models: {",
+        "noise: { jiterCv: 0.1, throttleRate: perSecond(2000), throttleFactor: 0.5, slowTransferShare: 2, stallLength: seconds(4000) }, models: {",
+      ],
+    ],
+    mistakes: [
+      ['system.noise.throttleRate = "2000/s"', "2000/s is too much", "at most 1000/s"],
+      [
+        "system.noise.throttleFactor = 0.5",
+        "0.5 is out of range",
+        "how many times as long executions take: a number from 1 to 1000",
+      ],
+      [
+        "system.noise.slowTransferShare = 2",
+        "2 is out of range",
+        "part of the weights loads that are slow: a number from 0 to 1",
+      ],
+      ['system.noise.stallLength = "4000s"', "4000s is too much", "at most 1h"],
+      ["system.noise.jiterCv = 0.1", 'unknown key "jiterCv"', 'write "jitterCv"'],
+    ],
+  },
+  {
+    kind: "a noise that is no object, and a sweep of all of it",
+    edits: [
+      ["models: {", "noise: 0.05, models: {"],
+      ['sweep: { "system.slo"', 'sweep: { "system.noise": [1], "system.slo"'],
+    ],
+    mistakes: [
+      [
+        "system.noise = 0.05",
+        "an object is due",
+        "an object with keys of: jitterCv, throttleRate, throttleLength, throttleFactor, slowTransferShare, slowTransferFactor, stallRate, stallLength",
+      ],
+      [
+        'sweep["system.noise"] = [1]',
+        "system.noise is a group of keys, not one value",
+        "sweep one of its keys: system.noise.jitterCv",
+      ],
+    ],
+  },
+  {
     kind: "a stop without a rule",
     edits: [["repetitions: 2", "repetitions: 2, stop: {}"]],
     mistakes: [
@@ -974,7 +1017,7 @@ export const BROKEN: readonly BrokenFile[] = [
       [
         'system = "INFER5"',
         "an object is due",
-        "an object with keys of: scheduler, slo, scheduleAhead, maxExec, maxBatch, maxGpus, generateInputs, workers, gpusPerWorker, weightsCache, pageSize, profiles, telemetryDialect, models",
+        "an object with keys of: scheduler, slo, scheduleAhead, maxExec, maxBatch, maxGpus, generateInputs, workers, gpusPerWorker, weightsCache, pageSize, profiles, telemetryDialect, noise, models",
       ],
     ],
   },

@@ -34,6 +34,18 @@ Runs, in this order
     expect(text).toEndWith("\nNothing was started.");
   });
 
+  test("says what makes durations vary", async () => {
+    const noise =
+      "noise: { jitterCv: 0.05, stallRate: perMinute(6), stallLength: ms(50), throttleRate: perSecond(0.5), slowTransferShare: 0.01 },";
+    const text = await shown(VALID.replace("models: {", `${noise} models: {`));
+    expect(text).toContain(
+      "noise: jitter with a coefficient of variation of 0.05; clocks 1.5 times slower 0.5/s for 1s on average; 1 % of loads 3 times slower; stalls 0.1/s of 50ms on average",
+    );
+    expect(await shown(VALID.replace("models: {", "noise: {}, models: {"))).toContain(
+      "noise: none",
+    );
+  });
+
   test("shows a search as its loads, each once, with what it takes at least and at most", async () => {
     const search = VALID.replace("repetitions: 2,", VALID_SEARCH).replace(
       'report: { headline: { metric: "goodput", against: "system.slo" } },',

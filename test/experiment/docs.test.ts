@@ -1,12 +1,13 @@
 /** Keeps docs/experiment-file.md true: every key with its default, every metric with its unit, examples that load. */
 import { describe, expect, test } from "bun:test";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
+import { NOISE_DEFAULTS } from "#experiment/noise-schema.ts";
 import type { ReaderKind } from "#experiment/reading.ts";
 import { DEFAULTS } from "#experiment/run-spec.ts";
 import { CHECK_KEYS, GOAL_KEYS, OTHER_PATHS, SWEEPABLE_PATHS } from "#experiment/schema.ts";
 import { SEARCH_DEFAULTS } from "#experiment/search.ts";
 import { WORKLOAD_DEFAULTS } from "#experiment/to-workload.ts";
-import { parseBytes, parseDuration } from "#stdx/quantity.ts";
+import { parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 
 const text = await Bun.file(`${ROOT}/docs/experiment-file.md`).text();
@@ -38,6 +39,7 @@ const TAKES: Readonly<Record<ReaderKind, RegExp>> = {
 /** Keys that hold groups or lists, which the schemas' lists of single values do not name. */
 const GROUPS = [
   "system.models",
+  "system.noise",
   "checks.NAME.when",
   "workload.shape",
   "workload.shape.steps",
@@ -77,6 +79,14 @@ describe("the tables of keys", () => {
     ["system.gpusPerWorker", DEFAULTS.gpusPerWorker, Number],
     ["system.weightsCache", DEFAULTS.weightsCacheBytes, parseBytes],
     ["system.pageSize", DEFAULTS.pageSizeBytes, parseBytes],
+    ["system.noise.jitterCv", NOISE_DEFAULTS.jitterCv, Number],
+    ["system.noise.throttleRate", NOISE_DEFAULTS.throttleRatePerS, parseRate],
+    ["system.noise.throttleLength", NOISE_DEFAULTS.throttleLengthNs, parseDuration],
+    ["system.noise.throttleFactor", NOISE_DEFAULTS.throttleFactor, Number],
+    ["system.noise.slowTransferShare", NOISE_DEFAULTS.slowTransferShare, Number],
+    ["system.noise.slowTransferFactor", NOISE_DEFAULTS.slowTransferFactor, Number],
+    ["system.noise.stallRate", NOISE_DEFAULTS.stallRatePerS, parseRate],
+    ["system.noise.stallLength", NOISE_DEFAULTS.stallLengthNs, parseDuration],
     ["system.telemetryDialect", DEFAULTS.telemetryDialect, String],
     ["workload.warmUp", WORKLOAD_DEFAULTS.warmUpNs, parseDuration],
     ["workload.coolDown", WORKLOAD_DEFAULTS.coolDownNs, parseDuration],

@@ -145,6 +145,10 @@ const refusedByTypes = (): void => {
   // @ts-expect-error undefined is no value
   accept({ ...base, seed: undefined });
   accept({ ...base, sweep: { "system.models.resnet50_v2": [1, 2] } });
+  accept({
+    ...base,
+    sweep: { "system.noise.jitterCv": [0, 0.1], "system.noise.stallLength": [ms(1)] },
+  });
   accept({ ...base, sweep: { "workload.cv": [0.5, 2], "workload.shape.to": [perSecond(5)] } });
   accept({ ...base, sweep: { "workload.parts.batch.rate": [perSecond(1), perSecond(2)] } });
   accept({ ...base, sweep: { "workload.arrivals": ["constant"], "limits.drain": [ms(1)] } });

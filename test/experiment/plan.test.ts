@@ -8,6 +8,7 @@ import {
   perSecond,
   seconds,
 } from "#experiment/language.ts";
+import { NOISE_DEFAULTS } from "#experiment/noise-schema.ts";
 import {
   expectedRunNs,
   expectedTotalNs,
@@ -140,6 +141,17 @@ describe("defaults", () => {
       [0.1, 4],
       [0.2, 1],
       [0.2, 4],
+    ]);
+  });
+
+  test("a noise is filled in, can be swept, and is absent where an experiment has none", () => {
+    expect(Object.keys(planOf({}).runs[0]?.system ?? {})).not.toContain("noise");
+    const { runs } = planOf({
+      sweep: { "system.noise.jitterCv": [0, 0.1], "system.noise.stallRate": [perSecond(2)] },
+    });
+    expect(runs.map(({ system }) => system.noise)).toEqual([
+      { ...NOISE_DEFAULTS, stallRatePerS: 2 },
+      { ...NOISE_DEFAULTS, stallRatePerS: 2, jitterCv: 0.1 },
     ]);
   });
 

@@ -1,15 +1,41 @@
 /** Command lines of the roles. */
 import { expect, test } from "bun:test";
+import { NOISE_DEFAULTS } from "#experiment/noise-schema.ts";
+import type { Noise } from "#experiment/resolved.ts";
 import { castOf, clientCommand, controllerCommand, workerCommand } from "#runner/role-commands.ts";
+import { NO_NOISE, parseNoise } from "#serving/worker/noise-options.ts";
 import { ns } from "#stdx/nanos.ts";
 import { plannedRun } from "../support/planned-runs.ts";
 
 const run = plannedRun(0);
 
 test("a worker listens on a port of its own choice", () => {
-  expect(workerCommand(run, "127.0.0.1").join(" ")).toBe(
-    "worker --bind 127.0.0.1 -p 0 -n 1 --profiles /profiles/x.csv --weights-cache-bytes 1073741824 --page-size-bytes 16777216 --lifeline",
+  expect(workerCommand(run, { address: "127.0.0.1", index: 0 }).join(" ")).toBe(
+    "worker --bind 127.0.0.1 -p 0 -n 1 --profiles /profiles/x.csv --weights-cache-bytes 1073741824 --page-size-bytes 16777216 --no-config --lifeline",
   );
+});
+
+test("a worker gets the run's noise and seed, and a number of its own", () => {
+  const noise: Noise = {
+    jitterCv: 0.05,
+    throttleRatePerS: 1 / 60,
+    throttleLengthNs: ns(1_500_000_000),
+    throttleFactor: 1.25,
+    slowTransferShare: 1e-7,
+    slowTransferFactor: 3,
+    stallRatePerS: 0,
+    stallLengthNs: ns(1),
+  };
+  const noisy = { ...run, seed: 42, system: { ...run.system, noise } };
+  const command = workerCommand(noisy, { address: "127.0.0.1", index: 3 });
+  const valueOf = (name: string): string => command[command.indexOf(name) + 1] ?? "";
+  expect([valueOf("--seed"), valueOf("--worker-id")]).toEqual(["42", "3"]);
+  // The worker reads exactly what the experiment says.
+  expect(parseNoise(valueOf("--noise"))).toEqual({ ok: true, value: noise });
+});
+
+test("a noise that an experiment leaves unsaid is what a worker leaves unsaid", () => {
+  expect(NOISE_DEFAULTS).toEqual(NO_NOISE);
 });
 
 test("a controller gets its workers, and durations with their units", () => {
