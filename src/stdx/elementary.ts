@@ -89,9 +89,10 @@ const cosTail = (z: number): number => -1 / 87_178_291_200 + z / 20_922_789_888_
 
 /** Sine of a part of a full turn: of 2π · turns. Whole turns cost no digits. */
 export const sinOfTurns = (turns: number): number => {
-  const quarter = Math.round(4 * turns);
-  const angle = (turns - quarter / 4) * (2 * Math.PI);
-  switch (((quarter % 4) + 4) % 4) {
+  const within = turns - Math.floor(turns);
+  const quarter = Math.round(4 * within);
+  const angle = (within - quarter / 4) * (2 * Math.PI);
+  switch (quarter & 3) {
     case 0:
       return sinSmall(angle);
     case 1:

@@ -77,7 +77,7 @@ const SCHEDULES: readonly (readonly [string, Workload, string])[] = [
   [
     "sine",
     { ...TIMES, arrivals: "poisson", ratePerS: 100, shape: SHAPES.sine },
-    "a5f660983c460631ed0ac55039a275cb750714f15ae250da60034a8a88a35198",
+    "7c4894e4d05b7402aca39a33ca8ccf869105c045a14d1214c54484939b313d8b",
   ],
   [
     "mix",
