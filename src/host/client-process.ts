@@ -100,6 +100,7 @@ export class ClientProcess {
     const { host, port, load, onStatus } = this.#options;
     const connected = await connect({
       endpoint: ENDPOINTS.client,
+      isNative: true,
       clock: this.#clock,
       loop: this.#loop,
       host,
@@ -210,13 +211,20 @@ export class ClientProcess {
 
   #onInference(answer: InferenceResponse, received: Nanos, responseSent: Nanos): void {
     const { messageId, userRequestId, status, modelId, batchSize } = answer;
-    const response = { userRequestId, status, message: "", modelId, batchSize, output: null };
     this.#step({
       kind: "response",
       messageId,
       received,
       responseSent,
-      response: { kind: "infer", ...response },
+      response: {
+        kind: "infer",
+        userRequestId,
+        status,
+        message: "",
+        modelId,
+        batchSize,
+        output: null,
+      },
     });
     this.#sendDue();
   }

@@ -2,8 +2,8 @@
  * The short way for the messages of which a load generator sends and reads tens of thousands per second: no object per
  * message, and all requests of a turn in one buffer. Belongs to a link, which keeps the order with other messages.
  */
-import type { Socket } from "node:net";
 import { type Clock, INSTANT_MAX } from "#host/clock.ts";
+import type { StreamSocket } from "#host/stream-socket.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import type { ClockSync } from "#wire/clock-sync.ts";
 import {
@@ -83,7 +83,7 @@ export class InferenceLane {
   }
 
   /** Writes what was added in one piece; false when the socket asks to wait until it has drained. */
-  write(socket: Socket): boolean {
+  write(socket: StreamSocket): boolean {
     const { bytes, length } = this.#buffer;
     if (length === 0) return true;
     const lastId = this.#lastId;

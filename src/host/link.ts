@@ -10,8 +10,7 @@
  *         onClose: (reason) => { … },
  *       }),
  *     });
- *     if (!listening.ok) throw new UserError(…, listening.error.message);   // for example: port in use
- *     listening.value.port; await listening.value.close();
+ *     if (listening.ok) listening.value.port;          // otherwise listening.error.message: port in use, …
  *
  *     const connected = await connect({ endpoint: ENDPOINTS.controllerForWorkers, clock, host, port,
  *       timeoutMs: 30_000, accept: (link) => handlers });                   // retries until then
@@ -19,11 +18,12 @@
  *
  * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { type Clock, clampNanos, fromAbsolute, toAbsolute } from "#host/clock.ts";
 import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
 import { joinSmall } from "#host/join-small.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
+import type { StreamSocket } from "#host/stream-socket.ts";
 import { type DialOptions, dialUntil, explainListen, type LinkError, portOf } from "#host/tcp.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
@@ -95,7 +95,7 @@ export class Link<E extends Endpoint> {
   readonly peer: string;
   /** Settles when the connection is gone, after `onClose`. */
   readonly closed: Promise<CloseReason>;
-  readonly #socket: Socket;
+  readonly #socket: StreamSocket;
   readonly #endpoint: E;
   readonly #clock: Clock;
   readonly #loop: LoopStatistics | undefined;
@@ -115,7 +115,7 @@ export class Link<E extends Endpoint> {
   #reason: CloseReason | null = null;
 
   /** Takes over a connected socket. Use `listen` or `connect`. */
-  constructor(socket: Socket, options: LinkOptions<E>) {
+  constructor(socket: StreamSocket, options: LinkOptions<E>) {
     this.#socket = socket;
     this.#endpoint = options.endpoint;
     this.#clock = options.clock;

@@ -1,5 +1,6 @@
 /** Opens one TCP connection, and says in plain words why a port could not be opened or reached. */
 import { type Server, Socket } from "node:net";
+import { NativeSocket, type StreamSocket } from "#host/stream-socket.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
 /** Why a port could not be opened or reached; `message` says what to do about it. */
@@ -35,6 +36,8 @@ export interface DialOptions {
   /** How long to go on trying while nobody listens there yet; at least one attempt is made. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** With a socket of the runtime's own, which makes little garbage: for those who must not pause. */
+  readonly isNative?: boolean;
 }
 
 /** Failures that may pass when the other side starts later. */
@@ -54,8 +57,15 @@ const DIAL_HINTS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host name",
 };
 
-/** Connects, trying again while nobody listens; the socket is then the caller's, and reads nothing before it is asked to. */
-export const dialUntil = async (options: DialOptions): Promise<Result<Socket, LinkError>> => {
+/** One attempt to connect, which ends after `timeoutMs` or with the signal. */
+type Dial<S extends StreamSocket> = (
+  options: DialOptions,
+  timeoutMs: number,
+) => Promise<Result<S, LinkError>>;
+
+/** Connects, trying again while nobody listens; the socket is then the caller's, and hands out nothing before it is asked to. */
+export const dialUntil = async (options: DialOptions): Promise<Result<StreamSocket, LinkError>> => {
+  const dial: Dial<StreamSocket> = options.isNative === true ? dialNative : dialNode;
   const { timeoutMs } = options;
   const startMs = performance.now();
   const where = `${options.host}:${options.port}`;
@@ -77,7 +87,8 @@ export const dialUntil = async (options: DialOptions): Promise<Result<Socket, Li
   }
 };
 
-const dial = (options: DialOptions, timeoutMs: number): Promise<Result<Socket, LinkError>> => {
+/** One of Node's sockets. */
+const dialNode: Dial<Socket> = (options, timeoutMs) => {
   const { host, port, signal } = options;
   const { promise, resolve } = Promise.withResolvers<Result<Socket, LinkError>>();
   const socket = new Socket();
@@ -107,5 +118,31 @@ const dial = (options: DialOptions, timeoutMs: number): Promise<Result<Socket, L
   // The original is IPv4 only; a literal IPv6 address is taken as it is.
   socket.connect({ host, port, family: host.includes(":") ? 6 : 4 });
   if (signal?.aborted) onAbort();
+  return promise;
+};
+
+/** One of the runtime's own sockets. */
+const dialNative: Dial<NativeSocket> = (options, timeoutMs) => {
+  const { host, port, signal } = options;
+  const { promise, resolve } = Promise.withResolvers<Result<NativeSocket, LinkError>>();
+  let isSettled = false;
+  const settle = (result: Result<NativeSocket, LinkError>): void => {
+    // A connection that comes too late is nobody's.
+    if (isSettled && result.ok) result.value.destroy();
+    isSettled = true;
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    resolve(result);
+  };
+  const onAbort = (): void => settle(err({ code: "ABORTED", message: "aborted" }));
+  const onTimeout = (): void => settle(err({ code: "ETIMEDOUT", message: "no answer" }));
+  const timer = setTimeout(onTimeout, timeoutMs);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
+  else NativeSocket.connect(host, port).then((socket) => settle(ok(socket)), onFailure);
+  function onFailure(error: Error): void {
+    const code = codeOf(error);
+    settle(err({ code, message: DIAL_HINTS[code] ?? error.message }));
+  }
   return promise;
 };

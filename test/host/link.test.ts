@@ -99,6 +99,8 @@ const startClient = async (
     host: "127.0.0.1",
     port,
     timeoutMs: 5000,
+    // The listening ends have Node's sockets, so that both kinds are seen.
+    isNative: true,
     accept,
   });
   if (!connected.ok) throw new Error(connected.error.message);

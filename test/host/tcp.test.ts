@@ -1,5 +1,5 @@
 /** Connecting to a side that is not there yet, never comes, or is no longer wanted. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect as connectRaw, createServer, type Server } from "node:net";
 import { dialUntil, explainListen } from "#host/tcp.ts";
 
@@ -22,62 +22,73 @@ const freePort = async (): Promise<number> => {
   return port;
 };
 
-test("nobody there: fails after the time allowed, and says so", async () => {
-  const port = await freePort();
-  const dialed = await dialUntil({ host: HOST, port, timeoutMs: 120 });
-  if (dialed.ok) throw new Error("connected to nobody");
-  expect(dialed.error.code).toBe("ECONNREFUSED");
-  expect(dialed.error.message).toMatch(
-    new RegExp(
-      `^cannot connect to 127.0.0.1:${port} \\(tried for \\d+ ms\\): nobody listens there`,
-    ),
-  );
-});
+describe.each([
+  ["one of Node's sockets", false],
+  ["the runtime's own socket", true],
+])("with %s", (_name, isNative) => {
+  test("nobody there: fails after the time allowed, and says so", async () => {
+    const port = await freePort();
+    const dialed = await dialUntil({ host: HOST, port, timeoutMs: 120, isNative });
+    if (dialed.ok) throw new Error("connected to nobody");
+    expect(dialed.error.code).toBe("ECONNREFUSED");
+    expect(dialed.error.message).toMatch(
+      new RegExp(
+        `^cannot connect to 127.0.0.1:${port} \\(tried for \\d+ ms\\): nobody listens there`,
+      ),
+    );
+  });
 
-test("no time allowed: one attempt is made", async () => {
-  const server = await startServer(0);
-  const { port } = server.address() as { readonly port: number };
-  const dialed = await dialUntil({ host: HOST, port, timeoutMs: 0 });
-  expect(dialed.ok).toBe(true);
-  if (dialed.ok) dialed.value.destroy();
-  server.close();
-});
+  test("no time allowed: one attempt is made", async () => {
+    const server = await startServer(0);
+    const { port } = server.address() as { readonly port: number };
+    const dialed = await dialUntil({ host: HOST, port, timeoutMs: 0, isNative });
+    expect(dialed.ok).toBe(true);
+    if (dialed.ok) dialed.value.destroy();
+    server.close();
+  });
 
-test("there later: goes on until the other side has started, and loses nothing that it says first", async () => {
-  const port = await freePort();
-  const dialing = dialUntil({ host: HOST, port, timeoutMs: 10_000 });
-  // An attempt made later has been refused, so the first one has been too.
-  const refused = connectRaw({ host: HOST, port });
-  await new Promise((resolve) => refused.once("error", resolve));
-  const server = await startServer(port);
-  const dialed = await dialing;
-  if (!dialed.ok) throw new Error(dialed.error.message);
-  const text = await new Promise((resolve) =>
-    dialed.value.once("data", (data) => resolve(String(data))),
-  );
-  expect(text).toBe("hello");
-  dialed.value.destroy();
-  server.close();
-});
+  test("there later: goes on until the other side has started, and loses nothing that it says first", async () => {
+    const port = await freePort();
+    const dialing = dialUntil({ host: HOST, port, timeoutMs: 10_000, isNative });
+    // An attempt made later has been refused, so the first one has been too.
+    const refused = connectRaw({ host: HOST, port });
+    await new Promise((resolve) => refused.once("error", resolve));
+    const server = await startServer(port);
+    const dialed = await dialing;
+    if (!dialed.ok) throw new Error(dialed.error.message);
+    const text = await new Promise((resolve) =>
+      dialed.value.on("data", (data) => resolve(String(data))),
+    );
+    expect(text).toBe("hello");
+    dialed.value.destroy();
+    server.close();
+  });
 
-test.each([
-  ["while it waits", false],
-  ["before it starts", true],
-])("given up %s: ends at once", async (_, isAbortedFirst) => {
-  const port = await freePort();
-  const abort = new AbortController();
-  if (isAbortedFirst) abort.abort();
-  const dialing = dialUntil({ host: HOST, port, timeoutMs: 3_600_000, signal: abort.signal });
-  abort.abort();
-  const message = `gave up connecting to 127.0.0.1:${port}`;
-  expect(await dialing).toEqual({ ok: false, error: { code: "ABORTED", message } });
-});
+  test.each([
+    ["while it waits", false],
+    ["before it starts", true],
+  ])("given up %s: ends at once", async (_, isAbortedFirst) => {
+    const port = await freePort();
+    const abort = new AbortController();
+    if (isAbortedFirst) abort.abort();
+    const dialing = dialUntil({
+      host: HOST,
+      port,
+      timeoutMs: 3_600_000,
+      signal: abort.signal,
+      isNative,
+    });
+    abort.abort();
+    const message = `gave up connecting to 127.0.0.1:${port}`;
+    expect(await dialing).toEqual({ ok: false, error: { code: "ABORTED", message } });
+  });
 
-test("a failure that will not pass is not tried again", async () => {
-  // No name has a space: no time passes, although an hour is allowed.
-  const dialed = await dialUntil({ host: "no host", port: 1, timeoutMs: 3_600_000 });
-  const message = "cannot connect to no host:1: no such host name";
-  expect(dialed).toEqual({ ok: false, error: { code: "ENOTFOUND", message } });
+  test("a failure that will not pass is not tried again", async () => {
+    // No name has a space: no time passes, although an hour is allowed.
+    const dialed = await dialUntil({ host: "no host", port: 1, timeoutMs: 3_600_000, isNative });
+    const message = "cannot connect to no host:1: no such host name";
+    expect(dialed).toEqual({ ok: false, error: { code: "ENOTFOUND", message } });
+  });
 });
 
 test.each([

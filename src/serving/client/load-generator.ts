@@ -56,7 +56,8 @@ export class LoadGenerator {
 
   /** Advances the state machine; `now` must never decrease between calls. */
   step(now: Nanos, event: ClientEvent): readonly ClientEffect[] {
-    this.#effects = [];
+    // Most steps tell that something was sent, and do nothing: a list that stayed empty serves again.
+    if (this.#effects.length > 0) this.#effects = [];
     switch (event.kind) {
       case "link_up":
         this.#onLinkUp(now);
