@@ -64,7 +64,7 @@ const stateOf = (
     const isFinal = judgement.isClear || observations.length >= repetitionsMax;
     return { kind: "judged", isFinal, ...judgement };
   }
-  const isGenerator = observations.some((each) => each.kind === "void" && each.isGenerator);
+  const isGenerator = observations.every((each) => each.kind === "void" && each.isGenerator);
   return observations.length >= Math.min(VOID_RUNS_MAX, repetitionsMax)
     ? { kind: "given-up", isGenerator }
     : { kind: "void" };

@@ -57,16 +57,21 @@ const GENERATOR_KINDS: readonly FindingKind[] = [
 /** Findings that a load causes which the system cannot bear: no reason to doubt that it cannot. */
 const OVERLOAD_KINDS: readonly FindingKind[] = ["unknown", "server-errors"];
 
+/** Findings that a stop rule causes which ends a run before much was measured: no reason to try again. */
+const STOP_KINDS: readonly FindingKind[] = ["no-requests", "expected-share", "expected-sigmas"];
+
 const evidenceOf = (findings: readonly Finding[]): string => findings[0]?.evidence ?? "";
 
 const exceptionOf = (run: RunAnalysis, { findings }: RunVerdict): SearchedRun["exception"] => {
-  const invalid = findings.filter(({ severity }) => severity === "invalid");
-  const own = invalid.filter(({ kind }) => !OVERLOAD_KINDS.includes(kind));
-  const isGenerator = own.some(({ kind }) => GENERATOR_KINDS.includes(kind));
   const stopped = run.stored?.state === "done" ? (run.stored.stopped ?? null) : null;
-  // A rule may end a run before anything was measured, which is no reason to try again.
-  if (stopped !== null && !isGenerator) return { kind: "missed", reason: stopped.evidence };
-  if (own.length > 0) return { kind: "void", isGenerator, reason: evidenceOf(own) };
+  const expected = stopped === null ? OVERLOAD_KINDS : [...OVERLOAD_KINDS, ...STOP_KINDS];
+  const invalid = findings.filter(({ severity }) => severity === "invalid");
+  const own = invalid.filter(({ kind }) => !expected.includes(kind));
+  if (own.length > 0) {
+    const isGenerator = own.every(({ kind }) => GENERATOR_KINDS.includes(kind));
+    return { kind: "void", isGenerator, reason: evidenceOf(own) };
+  }
+  if (stopped !== null) return { kind: "missed", reason: stopped.evidence };
   return invalid.length > 0 ? { kind: "missed", reason: evidenceOf(invalid) } : null;
 };
 

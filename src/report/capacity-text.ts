@@ -36,10 +36,10 @@ const describeLimit = (capacity: Capacity, high: number): string => {
     bracket.low === null
       ? "so nothing is known of the capacity"
       : `so the capacity is **at least ${loadText(capacity, bracket.low)}**`;
-  const isGenerator = state?.kind === "given-up" && state.isGenerator;
-  return isGenerator
-    ? `**The load generator is what gives up first**: at ${at} no run can be trusted (${voidReason(capacity, high)}), ${least}. Use more generators or a machine with more cores to see further.`
-    : `**At ${at} no run could be used** (${voidReason(capacity, high)}), ${least}.`;
+  const evidence = voidReason(capacity, high);
+  return state?.kind === "given-up" && state.isGenerator
+    ? `**The load generator is what gives up first**: at ${at} no run can be trusted, ${least}. Evidence: ${evidence}. Use more generators or a machine with more cores to see further.`
+    : `**At ${at} no run could be used**, ${least}. Evidence: ${evidence}.`;
 };
 
 const claim = (capacity: Capacity): string => {

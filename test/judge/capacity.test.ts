@@ -62,6 +62,18 @@ describe("a run that was judged", () => {
       { kind: "missed", reason: "30 % failed" },
     ],
     [
+      "the machine and with it the generator were too busy",
+      [finding("run-delay", "invalid"), finding("send-lateness", "invalid")],
+      {},
+      { kind: "void", isGenerator: false, reason: "evidence of run-delay" },
+    ],
+    [
+      "a stop rule ended it on a machine that was too busy",
+      [finding("steal", "invalid")],
+      STOPPED,
+      { kind: "void", isGenerator: false, reason: "evidence of steal" },
+    ],
+    [
       "a stop rule ended it for the generator's sake",
       [finding("dropped", "invalid")],
       STOPPED,

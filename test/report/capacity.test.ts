@@ -50,13 +50,13 @@ describe("the answer", () => {
     [
       "beyond what the generator can do",
       played((rate) => (rate <= 200 ? 1 : LATE)),
-      "**The load generator is what gives up first**: at 400/s no run can be trusted (requests were sent 90 ms late), so the capacity is **at least 200/s**. Use more generators or a machine with more cores to see further.",
+      "**The load generator is what gives up first**: at 400/s no run can be trusted, so the capacity is **at least 200/s**. Evidence: requests were sent 90 ms late. Use more generators or a machine with more cores to see further.",
       "at least 200/s",
     ],
     [
       "nowhere, because no run was of use",
       played(() => DEAD),
-      "**At 100/s no run could be used** (worker0 ended), so nothing is known of the capacity.",
+      "**At 100/s no run could be used**, so nothing is known of the capacity. Evidence: worker0 ended.",
       "–",
     ],
     [
