@@ -65,6 +65,7 @@ export class WorkerProcess {
   readonly #worker: PacedWorker;
   readonly #alarm: Alarm;
   readonly #stopped = Promise.withResolvers<void>();
+  #isStopped = false;
   /** Open connections, the newest last. */
   readonly #controllers: Controller[] = [];
   /** Outputs are zeros: this many, of which each takes what it needs. */
@@ -80,6 +81,9 @@ export class WorkerProcess {
     };
     const pause = napping(this.#clock, NAP_MAX);
     this.#alarm = new Alarm({ clock: this.#clock, mode: "precise", onDue, pause });
+    options.device.onChange?.(() => {
+      if (!this.#isStopped) this.#alarm.arm(this.#worker.nextTimeout());
+    });
   }
 
   /** Listens until stopped; fails, with the reason, where it cannot listen. */
@@ -110,6 +114,7 @@ export class WorkerProcess {
   }
 
   async #close(listener: Listener): Promise<void> {
+    this.#isStopped = true;
     this.#alarm.arm(null);
     await listener.close();
   }

@@ -14,6 +14,7 @@ import { bytesOf, toPayload } from "#host/wire-mapping.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
 import type { Action, ActionResult } from "#serving/messages.ts";
+import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
 import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
@@ -32,14 +33,14 @@ interface Running {
   stop(): Promise<unknown>;
 }
 
-const startWorker = async (): Promise<Running> => {
+const startWorker = async (device: Device = new SimulatedDevice()): Promise<Running> => {
   const ready = Promise.withResolvers<number>();
   const lines: string[] = [];
   const worker = new WorkerProcess({
     bind: "127.0.0.1",
     port: 0,
     worker: OPTIONS,
-    device: new SimulatedDevice(),
+    device,
     onStatus: (line: StatusLine) => {
       if (line.event === "ready" && line.port !== null) ready.resolve(line.port);
     },
@@ -233,6 +234,59 @@ test("the summary line counts since the last one, pending since the start", () =
   expect(traffic.takeLine(link)).toBe(
     "Clock Skew=-545  RTT=25267  LdWts=0  Inf=0  Evct=0  || Total Pending=3  Errors=0",
   );
+});
+
+/** An engine: it does not know when an operation will end, and says so when it has. */
+class ManualEngine implements Device {
+  readonly started = Promise.withResolvers<void>();
+  #wake: () => void = () => undefined;
+  #running: { readonly begin: Nanos; readonly operationId: number } | null = null;
+  #done: DeviceDone | null = null;
+
+  onChange(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  start(now: Nanos, { operationId }: DeviceOperation): void {
+    this.#running = { begin: now, operationId };
+    this.started.resolve();
+  }
+
+  /** Ends the operation in progress 77 ns after it began. */
+  finish(): void {
+    if (this.#running === null) throw new Error("nothing was started");
+    const end = ns(this.#running.begin + 77);
+    const clocks = { gpuClockBeforeMhz: 1500, gpuClockMhz: 1400 };
+    this.#done = { ...this.#running, end, duration: ns(75), ...clocks };
+    this.#wake();
+  }
+
+  nextTimeout(): Nanos | null {
+    return this.#done?.end ?? null;
+  }
+
+  takeDone(now: Nanos): readonly DeviceDone[] {
+    if (this.#done === null || this.#done.end > now) return [];
+    const done = [this.#done];
+    this.#done = null;
+    return done;
+  }
+}
+
+test("a device that learns of an end when it has come reports it by itself", async () => {
+  const engine = new ManualEngine();
+  const { port } = await startWorker(engine);
+  const controller = await FakeController.connect(port);
+  await controller.ask(loadModel(1), "load_model");
+  controller.send(loadWeights(2));
+  await engine.started.promise;
+  expect(controller.results.has(2)).toBe(false);
+  engine.finish();
+  const result = await controller.result(2);
+  if (result.kind !== "load_weights") throw new Error(`got ${JSON.stringify(result)}`);
+  // As the engine measured it, which is not what the profile says.
+  expect(result.timing.duration).toBe(ns(75));
+  expect(result.timing.end - result.timing.begin).toBe(77);
 });
 
 describe("the command", () => {

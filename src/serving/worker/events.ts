@@ -41,11 +41,16 @@ export interface DeviceDone {
   readonly gpuClockMhz: number;
 }
 
-/** A set of GPUs that executes operations: simulated from profiles, or a real engine. Pure ones advance with `step`. */
+/**
+ * A set of GPUs that executes operations: simulated from profiles, or a real engine. A simulated one knows ends ahead; an
+ * engine learns of them when they have come, and has `nextTimeout` tell them from then on.
+ */
 export interface Device {
   start(now: Nanos, operation: DeviceOperation): void;
-  /** When the next operation ends, or null when idle (a real engine returns null and reports on its own). */
+  /** When the next operation ends or has ended, as far as that is known; otherwise null. */
   nextTimeout(): Nanos | null;
   /** Takes operations that have ended by `now`, in order of their end. */
   takeDone(now: Nanos): readonly DeviceDone[];
+  /** For devices whose `nextTimeout` changes other than by these calls: `wake` is to be called each time that it has. */
+  onChange?(wake: () => void): void;
 }
