@@ -255,7 +255,7 @@ export const WARM_UP = {
   /** The first tenth's median latency must be this many times that of the worst settled tenth. */
   latencyFactor: 2,
   /** And above it by this share of the SLO: below that nothing hangs on it. */
-  latencyShareOfSlo: 0.05,
+  latencyShareOfSlo: 0.1,
   /** The first tenth's share of requests in time must lie this far below that of the worst settled tenth. */
   attainmentDrop: 0.1,
   /** Shares of cold starts in the first tenth: at least this, */

@@ -99,13 +99,27 @@ const describeMany = (runs: readonly ReportedRun[]): string => {
   return `${grouped(total)} requests in ${plural(runs.length, "run")}: goodput ${goodput}, SLO attainment ${attainment}.`;
 };
 
+/** A claim that nobody could look at does not hold either, but for another reason. */
 const describeChecks = (input: ReportInput): string => {
   const { checksPassed: passed, checksFailed: failed } = input;
   const count = passed.length + failed.length;
   if (count === 0) return "";
   if (failed.length === 0) return count === 1 ? "The check holds." : `All ${count} checks hold.`;
-  const names = failed.map((name) => `\`${name}\``).join(", ");
-  return `**${failed.length} of ${plural(count, "check")} ${failed.length === 1 ? "does" : "do"} not hold: ${names}.**`;
+  const isBroken = (name: string): boolean =>
+    input.checks.some((result) => result.check === name && result.status === "fail");
+  const tell = (names: readonly string[], one: string, several: string): string =>
+    names.length === 0
+      ? ""
+      : `${names.length} of ${plural(count, "check")} ${names.length === 1 ? one : several}: ${names.map((name) => `\`${name}\``).join(", ")}.`;
+  const parts = [
+    tell(failed.filter(isBroken), "does not hold", "do not hold"),
+    tell(
+      failed.filter((name) => !isBroken(name)),
+      "was not evaluated on every run",
+      "were not evaluated on every run",
+    ),
+  ];
+  return `**${parts.filter((part) => part !== "").join(" ")}**`;
 };
 
 const describeFailures = (input: ReportInput): string => {

@@ -262,11 +262,17 @@ const CASES: readonly Case[] = [
       },
     },
   ],
-  // Twice the median of the second half, and a twentieth of the SLO above it: 5 ms become 10 ms.
+  // Twice the median of the second half, and a tenth of the SLO above it: 5 ms become 15 ms, and 20 ms become 40 ms.
   [
     "warm-up",
-    segments({ 0: { latencyP50Ns: 10 * MS } }),
-    segments({ 0: { latencyP50Ns: 10.1 * MS } }),
+    segments({ 0: { latencyP50Ns: 15 * MS } }),
+    segments({ 0: { latencyP50Ns: 15.1 * MS } }),
+    null,
+  ],
+  [
+    "warm-up",
+    segments({ 0: { latencyP50Ns: 40 * MS }, 8: { latencyP50Ns: 20 * MS } }),
+    segments({ 0: { latencyP50Ns: 40.1 * MS }, 8: { latencyP50Ns: 20 * MS } }),
     null,
   ],
   ["warm-up", segments({ 0: { good: 90 } }), segments({ 0: { good: 89 } }), null],

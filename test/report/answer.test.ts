@@ -25,6 +25,7 @@ const done = {
 const input = {
   runs: [done, done],
   capacities: [],
+  checks: [],
   checksPassed: [],
   checksFailed: [],
 } as unknown as ReportInput;
