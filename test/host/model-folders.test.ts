@@ -1,8 +1,16 @@
 /** Compiled models (worker.md §6) and folders of them (worker.md §3.2, §4.2): what is served, and what is refused how. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { FolderCatalogue } from "#host/model-folders.ts";
 import { parseModelSpec } from "#host/model-spec.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
@@ -31,10 +39,18 @@ interface Parts {
   readonly version?: number;
   readonly pageSize?: number;
   readonly pages?: number;
+  readonly inputs?: readonly number[];
+  readonly outputs?: readonly number[];
 }
 
 /** A model with two functions, two operations, two inputs and one output, field by field. */
-const specHex = ({ version = 1, pageSize = 10, pages = 3 }: Parts = {}): string =>
+const specHex = ({
+  version = 1,
+  pageSize = 10,
+  pages = 3,
+  inputs = [8, 4],
+  outputs = [12],
+}: Parts = {}): string =>
   [
     u32(version),
     u64(25), // weights_memory
@@ -45,8 +61,8 @@ const specHex = ({ version = 1, pageSize = 10, pages = 3 }: Parts = {}): string 
     u32(1) + u32(2), // ops: version, count
     tensors(8) + u32(0) + u32(1) + u32(1) + (u32(1) + u64(0) + u64(7)), // inputs, so_function, one workspace
     tensors() + u32(1) + u32(1) + u32(0),
-    tensors(8, 4), // inputs
-    tensors(12), // outputs
+    tensors(...inputs),
+    tensors(...outputs),
     u64(pageSize),
     u32(1) + u32(pages) + (u64(0) + u64(10)).repeat(pages),
   ].join("");
@@ -241,4 +257,91 @@ describe("a model folder", () => {
     expect(models).toEqual(["linked"]);
     expect(problems).toEqual([`No valid batch sizes found for ${other}/empty/model`]);
   });
+});
+
+const vectors = join(
+  process.env["ESCAPEMENT_SHARED"] ?? join(import.meta.dir, "../../../shared"),
+  "vectors",
+);
+const isAbsent = !existsSync(vectors);
+if (isAbsent) console.warn(`model-folders.test.ts: skipped recorded loads, no ${vectors}`);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The load of the first model in a recording: what the original's controller asked, and what its worker answered. */
+const recordedLoad = (scenario: string): { readonly asked: Fields; readonly answered: Fields } => {
+  const read = (direction: string): readonly { message: string; fields: Fields }[] =>
+    readFileSync(join(vectors, scenario, `ctl-worker0.0.${direction}.frames.jsonl`), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { message: string; fields: Fields });
+  const find = (direction: string, name: RegExp): Fields =>
+    read(direction).find(({ message }) => name.test(message))?.fields ?? {};
+  return {
+    asked: find("up", /^LoadModelFromDiskAction/),
+    answered: find("down", /^(LoadModelFromDiskResult|ErrorResult)/),
+  };
+};
+
+describe.skipIf(isAbsent)("loads as recorded, from folders like those of the recording", () => {
+  const root = mkdtempSync(join(tmpdir(), "cwtests-"));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  /** The folder that a recorded path names, below our root; the spec and the profile are those of the recording. */
+  const ask = ({ asked }: ReturnType<typeof recordedLoad>, files: readonly string[]) => {
+    const path = String(asked["model_path"]).replace("/srv/cwtests", root);
+    mkdirSync(dirname(path), { recursive: true });
+    const spec = specBytes({ pageSize: 2 ** 24, pages: 7, inputs: [602_112], outputs: [4000] });
+    const profile =
+      "weights=8310000L;b1=2730000L;b2=4050000L;b4=5880000L;b8=9930000L;b16=17330000L;";
+    for (const name of files) {
+      writeFileSync(`${path}.${name}`, name === "measurements" ? profile : spec);
+    }
+    const action = loadModel(1, {
+      path,
+      copies: Number(asked["no_of_copies"]),
+      maxBatchSize: Number(asked["max_batch_size"]),
+      maxExecNs: ns(Number(asked["max_exec_duration"])),
+    });
+    const pages = { pageSizeBytes: 2 ** 24, weightsCacheBytes: 2 ** 30 };
+    const models = new FolderCatalogue(root, ticking());
+    return new WorkerHarness({ catalogue: models, ...pages }).act(10, action);
+  };
+  const variants = [1, 2, 4, 8, 16].flatMap((size) => [`${size}.so`, `${size}.clockwork`]);
+
+  test("a model that is whole", () => {
+    const load = recordedLoad("raw_badmodel3");
+    const result = ask(load, ["measurements", ...variants]).resultOf(1, "load_model");
+    const { answered } = load;
+    expect<Fields>({
+      input_size: result.inputBytes,
+      output_size: result.outputBytes,
+      supported_batch_sizes: result.batchSizes,
+      weights_size_in_cache: result.weightsBytes,
+      num_weights_pages: result.weightsPages,
+      weights_load_time_nanos: result.weightsLoadNs,
+      batch_size_exec_times_nanos: result.execNs,
+      copies_created: result.copies,
+    }).toEqual(
+      Object.fromEntries(
+        Object.entries(answered).filter(
+          ([name]) => !["action_id", "timing", "action_received", "result_sent"].includes(name),
+        ),
+      ),
+    );
+  });
+
+  for (const [scenario, files] of [
+    ["loaderr_nomeas", variants],
+    ["loaderr_badpath", []],
+  ] as const) {
+    test(`${scenario}: the same status, and the same text but for where in its source the original was`, () => {
+      const load = recordedLoad(scenario);
+      const error = ask(load, files).resultOf(1, "error");
+      expect(error.status).toBe(Number(load.answered["status"]));
+      expect(String(load.answered["message"])).toEndWith(
+        error.message.replace(root, "/srv/cwtests"),
+      );
+    });
+  }
 });
