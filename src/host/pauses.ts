@@ -3,7 +3,7 @@
  * would do, but each makes garbage and a system call, a million times per second.
  */
 import type { Clock } from "#host/clock.ts";
-import { MICROSECOND, type Nanos, ns, toMs } from "#stdx/nanos.ts";
+import { MICROSECOND, MILLISECOND, type Nanos, ns, toMs } from "#stdx/nanos.ts";
 
 /** Waits a little, at most until `at`; what arrives meanwhile is held up for as long. */
 export type Pause = (at: Nanos) => void;
@@ -27,16 +27,31 @@ const AWAKE_NS = 150 * MICROSECOND;
 const NAP_NS_MIN = 20 * MICROSECOND;
 
 /**
+ * Instants that are closer than this on average are spun for: one nap in a thousand is some ms too long, and makes a
+ * dozen of them late.
+ */
+const DENSE_NS = 250 * MICROSECOND;
+/** Weight of the last gap in the average; a single long one does not count for more than a ms. */
+const GAP_WEIGHT = 1 / 32;
+const GAP_NS_MAX = MILLISECOND;
+
+/**
  * Leaves the processor to others while the instant is far: on a small machine they are the system under test. At 1,000
- * requests/s naps were seen to cost a third of a core; from some 5,000/s on instants are so close that it hardly naps.
+ * requests/s naps were seen to cost a third of a core; from 4,000/s on it does not nap.
  */
 export const napping = (clock: Clock, napMax: Nanos = NAP_NS_MAX): Pause => {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   const spin = spinning(clock);
+  let lastAt: Nanos | null = null;
+  let meanGap: number = GAP_NS_MAX;
   return (at) => {
+    if (lastAt !== null && at > lastAt)
+      meanGap += (Math.min(at - lastAt, GAP_NS_MAX) - meanGap) * GAP_WEIGHT;
+    lastAt = at;
     const left = at - clock.now() - AWAKE_NS;
     // Nobody ever wakes the cell: the wait always ends by its time-out, which may be a fraction of a millisecond.
-    if (left >= NAP_NS_MIN) Atomics.wait(cell, 0, 0, toMs(Math.min(left, napMax) as Nanos));
+    if (left >= NAP_NS_MIN && meanGap >= DENSE_NS)
+      Atomics.wait(cell, 0, 0, toMs(Math.min(left, napMax) as Nanos));
     else spin(at);
   };
 };

@@ -36,6 +36,17 @@ test("near its instant a nap is a spin, which never ends late by the clock that 
   expect(clock.looks()).toBe(12);
 });
 
+test("where instants are dense it does not nap, even when one is far", () => {
+  const clock = steppingClock();
+  const pause = napping(clock, ns(5e6));
+  // 50 us apart, and looked at when they are due.
+  for (let i = 0; i < 200; i++) pause(ns(50_000 * i));
+  const before = clock.looks();
+  pause(ns(1e9));
+  // One look to see how far it is, then a spin; a nap would have looked once.
+  expect(clock.looks() - before).toBe(12);
+});
+
 test("far from its instant it sleeps for the longest nap and no longer", () => {
   const clock = startClock();
   const before = clock.now();
