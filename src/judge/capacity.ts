@@ -6,7 +6,7 @@ import { BOUND_UNITS } from "#judge/checks.ts";
 import type { Finding } from "#judge/finding.ts";
 import type { Observation } from "#judge/load-judgement.ts";
 import type { FindingKind } from "#judge/thresholds.ts";
-import type { RunVerdict } from "#judge/verdict.ts";
+import type { RunVerdict, Verdict } from "#judge/verdict.ts";
 import type { MetricUnit, RunAnalysis } from "#query/analysis.ts";
 
 /** One run that was executed for a search. */
@@ -17,6 +17,7 @@ export interface SearchedRun {
   /** Orders the runs as they were executed: the instant of their first state, in ns since the Unix epoch. */
   readonly startedNs: bigint;
   readonly metrics: RunAnalysis["metrics"];
+  readonly verdict: Verdict;
   /** Why it counts neither way, or misses the goals whatever its metrics are; null when they decide. */
   readonly exception:
     | { readonly kind: "void"; readonly isGenerator: boolean; readonly reason: string }
@@ -86,6 +87,7 @@ export const toSearchedRun = (
   point: plan.runs.find(({ index }) => index === run.index)?.point ?? [],
   startedNs: BigInt(run.stored?.states[0]?.at_ns ?? 0),
   metrics: run.metrics,
+  verdict: verdict.verdict,
   exception: exceptionOf(run, verdict),
 });
 

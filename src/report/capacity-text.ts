@@ -56,6 +56,19 @@ const claim = (capacity: Capacity): string => {
   return ` by the means of the runs; with ${confidence} confidence ${certain}. More \`search.repetitionsMax\` or longer runs narrow it down`;
 };
 
+/** A disturbed machine makes runs miss their goal; where that is all that is known of a load, the capacity may be higher. */
+const describeDoubt = ({ view, trials, ...ladder }: Capacity): string => {
+  const { high } = view.bracket;
+  if (view.step.kind !== "done" || high === null) return "";
+  const counted = trials.filter(
+    ({ load, observation }) => load === high && observation.kind !== "void",
+  );
+  const isDoubtful = counted.length > 0 && counted.every(({ run }) => run.verdict === "SUSPECT");
+  return isDoubtful
+    ? ` **All runs at ${loadText(ladder, high)} are SUSPECT**: what disturbed them may have made the capacity too low.`
+    : "";
+};
+
 const describeEnd = (capacity: Capacity, goals: string): string => {
   const { low, high } = capacity.view.bracket;
   if (high !== null && capacity.view.states[high]?.kind === "given-up")
@@ -94,7 +107,7 @@ export const describeCapacity = (capacity: Capacity, titles: Titles): string => 
   const goals = goalsText(capacity, titles);
   const { step } = capacity.view;
   const found = step.kind === "done" ? describeEnd(capacity, goals) : describeUnfinished(capacity);
-  return `${found}${describeContradiction(capacity)}`;
+  return `${found}${describeDoubt(capacity)}${describeContradiction(capacity)}`;
 };
 
 /** The same in a table's cell. */

@@ -45,6 +45,7 @@ export const ranAs = (run: PlannedRun, answer: Answer, startedNs: bigint): Searc
           slo_attainment: { metric: "slo_attainment", unit: "share", value: answer, samples: 4000 },
         }
       : {},
+  verdict: typeof answer === "number" ? "VALID" : "INVALID",
   exception: typeof answer === "number" ? null : answer,
 });
 

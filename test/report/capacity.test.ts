@@ -70,6 +70,18 @@ describe("the answer", () => {
     expect(shortCapacity(capacity)).toBe(short);
   });
 
+  test("says so when every run that misses is SUSPECT", () => {
+    const capacity = played((rate) => (rate <= 200 ? 1 : 0.7));
+    const doubtful = (from: number) =>
+      capacity.trials.map((trial, position) =>
+        position < from ? trial : { ...trial, run: { ...trial.run, verdict: "SUSPECT" as const } },
+      );
+    const warning =
+      "**All runs at 400/s are SUSPECT**: what disturbed them may have made the capacity too low.";
+    expect(describeCapacity({ ...capacity, trials: doubtful(0) }, TITLES)).toEndWith(warning);
+    expect(describeCapacity({ ...capacity, trials: doubtful(3) }, TITLES)).not.toContain("SUSPECT");
+  });
+
   test("says so when a higher load meets the goal that a lower one misses", () => {
     const capacity = played(() => 1);
     const mixed = { ...capacity, view: { ...capacity.view, nonMonotone: [1] } };
