@@ -66,6 +66,8 @@ export interface FaultKind {
   readonly does: string;
   /** Kinds of findings of which at least one should name this fault. */
   readonly expects: readonly string[];
+  /** Findings that the tool of the injection causes and the fault itself would not: they earn nothing. */
+  readonly artefacts?: readonly string[];
   readonly needs: readonly Need[];
   /** Draws one trial. */
   readonly draw: (rng: Rng) => Injection;

@@ -96,6 +96,8 @@ const slowDisk: FaultKind = {
     "receive-lateness",
     "receive-lateness-max",
   ],
+  // A traced process is seen stopped; one that waits for a disk is not.
+  artefacts: ["role-stopped"],
   needs: ["linux", "strace"],
   draw: (rng) => {
     const delayMs = between(rng, 60, 200);

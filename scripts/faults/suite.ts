@@ -6,6 +6,7 @@ import type { FaultKind, Injection } from "./kind.ts";
 import { appendRecord, keyOf, type TrialRecord } from "./records.ts";
 import { isDetected, isInjected } from "./table.ts";
 import { REVISION, runTrial, type TrialOutcome } from "./trial.ts";
+import { withoutArtefacts } from "./verdict-file.ts";
 
 /** A run that nobody disturbs. */
 export const CLEAN = "clean";
@@ -79,6 +80,7 @@ export class Suite {
     const startedMs = performance.now();
     const outcome = await this.#run(injection, seed);
     if (interrupt.aborted) return null;
+    const { verdict, findings } = withoutArtefacts(outcome, kind?.artefacts ?? []);
     const record: TrialRecord = {
       kind: name,
       set: kind?.set ?? CLEAN,
@@ -87,10 +89,9 @@ export class Suite {
       seed,
       detail: injection.detail,
       not_injected: outcome.notInjected,
-      verdict: outcome.verdict,
-      findings: outcome.findings,
-      is_expected:
-        kind === null || outcome.findings.some((each) => kind.expects.includes(each.kind)),
+      verdict,
+      findings,
+      is_expected: kind === null || findings.some((each) => kind.expects.includes(each.kind)),
       disturbance: outcome.disturbance,
       unclean: kind === null ? uncleanReasons(outcome.disturbance) : [],
       wall_ms: Math.round(performance.now() - startedMs),

@@ -40,3 +40,15 @@ export const readTrialVerdict = (folder: string): TrialVerdict => {
     })),
   };
 };
+
+/** The verdict that a run would have without findings of these kinds; one without findings at all stays as it is. */
+export const withoutArtefacts = (
+  { verdict, findings }: TrialVerdict,
+  artefacts: readonly string[],
+): TrialVerdict => {
+  const kept = findings.filter(({ kind }) => !artefacts.includes(kind));
+  if (kept.length === findings.length) return { verdict, findings };
+  if (kept.length === 0) return { verdict: "VALID", findings: kept };
+  const isInvalid = kept.some(({ severity }) => severity === "invalid");
+  return { verdict: isInvalid ? "INVALID" : "SUSPECT", findings: kept };
+};

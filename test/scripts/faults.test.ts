@@ -23,6 +23,7 @@ import {
   medianEvidence,
   tallyOf,
 } from "../../scripts/faults/table.ts";
+import { withoutArtefacts } from "../../scripts/faults/verdict-file.ts";
 
 const quiet: Disturbance = {
   spanMs: 3000,
@@ -161,6 +162,22 @@ describe("the kernel's counters", () => {
     expect(uncleanReasons({ ...quiet, stealMs: null })[0]).toContain("does not count");
     expect(uncleanReasons(null)[0]).toContain("did not get through");
   });
+});
+
+test("what the tool of an injection causes earns nothing", () => {
+  const finding = (kind: string, severity: string) => ({
+    kind,
+    severity,
+    evidence: "",
+    observed: null,
+  });
+  const artefact = finding("role-stopped", "invalid");
+  const stall = finding("loop-stall", "suspect");
+  const of = (...findings: ReturnType<typeof finding>[]) =>
+    withoutArtefacts({ verdict: "INVALID", findings }, ["role-stopped"]).verdict;
+  expect(of(artefact)).toBe("VALID");
+  expect(of(artefact, stall)).toBe("SUSPECT");
+  expect(of(artefact, finding("file", "invalid"))).toBe("INVALID");
 });
 
 describe("the result", () => {
