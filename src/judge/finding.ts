@@ -17,7 +17,7 @@ export interface Finding {
   /** A sentence without its full stop. */
   readonly evidence: string;
   readonly remedy: string;
-  /** What was seen and what would have passed, in `unit`; null where the evidence is no single number. */
+  /** What was seen and the bound of its severity that this exceeds, in `unit`; null where the evidence is no single number. */
   readonly observed: number | null;
   readonly bound: number | null;
   readonly unit: Threshold["unit"] | null;
@@ -54,8 +54,10 @@ export const exceeding = (
 ): readonly Finding[] => {
   const { unit, suspect, invalid } = thresholdOf(kind, sloNs);
   if (observed === null || observed === undefined || !(observed > suspect)) return [];
-  const severity = invalid !== null && observed > invalid ? "invalid" : "suspect";
-  return [{ kind, severity, ...words(observed, suspect), observed, bound: suspect, unit }];
+  const isInvalid = invalid !== null && observed > invalid;
+  const severity = isInvalid ? "invalid" : "suspect";
+  const bound = isInvalid ? invalid : suspect;
+  return [{ kind, severity, ...words(observed, bound), observed, bound, unit }];
 };
 
 /** A finding that rests on a fact instead of a number. */

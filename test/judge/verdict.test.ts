@@ -35,7 +35,7 @@ describe("judgeRun", () => {
     expect(findingsOf(both)).toEqual(["invalid file", "suspect evidence"]);
   });
 
-  test("says what was seen, what would have passed, and what would help", () => {
+  test("says what was seen, which bound it exceeds, and what would help", () => {
     const metrics = durations({ ...SOUND_TIMES, send_lateness_p99: 12e6 });
     expect(judgeRun(examined({ metrics })).findings).toEqual([
       {

@@ -112,7 +112,7 @@ describe("report", () => {
       evidence: "1 request (10 %) was due but never sent",
       remedy: "offer less, give the client a processor of its own, or use more generators",
       observed: 0.1,
-      bound: 0,
+      bound: 0.001,
       unit: "share",
     });
   });
