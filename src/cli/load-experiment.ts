@@ -9,6 +9,7 @@ import {
   withAbsolutePaths,
 } from "#cli/experiment-inputs.ts";
 import { findExperimentFile, importExperiment, shownPath } from "#cli/import-experiment.ts";
+import { ParquetTexts } from "#cli/parquet-traces.ts";
 import { RequestTraces } from "#cli/trace-files.ts";
 import type { ExperimentSpec } from "#experiment/language.ts";
 import { applyOverrides, asTyped, type Overridden, type Override } from "#experiment/override.ts";
@@ -89,11 +90,19 @@ const SCHEDULER_DEFAULTS = new Map(
 );
 
 /** Judges the overridden experiment together with the files it names; throws all that is wrong at once. */
-const planWith = (
+const planWith = async (
   overridden: Overridden,
-  { inputs, requestTraces }: { readonly inputs: Inputs; readonly requestTraces: RequestTraces },
+  {
+    inputs,
+    requestTraces,
+    parquet,
+  }: {
+    readonly inputs: Inputs;
+    readonly requestTraces: RequestTraces;
+    readonly parquet: ParquetTexts;
+  },
   shown: string,
-): Plan => {
+): Promise<Plan> => {
   const planned: Result<Plan, readonly Problem[]> = planExperiment(overridden.raw, {
     schedulers: [...STRATEGIES.keys()],
     schedulerDefaults: SCHEDULER_DEFAULTS,
@@ -104,6 +113,7 @@ const planWith = (
   const problems = [...found, ...inputs.problems.filter(isNew)];
   const isWhole = planned.ok && inputs.missing.length === 0 && inputs.unusable.length === 0;
   const plan = isWhole ? ok(withAbsolutePaths(planned.value, inputs)) : null;
+  if (plan !== null) await parquet.prepare(plan.value.runs.map(({ workload }) => workload));
   const judged = plan === null ? null : requestTraces.judge(plan.value);
   const all =
     plan === null
@@ -139,8 +149,10 @@ export const loadExperiment = async (
   const { overrides, notes, raw } = overridden;
   const cwd = options.cwd ?? context.cwd;
   const inputs = await readInputs(raw, { context: { ...context, cwd }, file: path, overrides });
-  const requestTraces = new RequestTraces();
-  const plan = planWith(overridden, { inputs, requestTraces }, shownPath(path, context.cwd));
+  const parquet = new ParquetTexts();
+  const requestTraces = new RequestTraces(parquet);
+  const files = { inputs, requestTraces, parquet };
+  const plan = await planWith(overridden, files, shownPath(path, context.cwd));
   return {
     path,
     source: new TextDecoder().decode(bytes),

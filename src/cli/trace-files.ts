@@ -1,5 +1,6 @@
 /** Opens traces as texts that are read piece by piece, and reads those of a plan once to know what is in them. */
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import type { ParquetTexts } from "#cli/parquet-traces.ts";
 import { expandTraceName } from "#cli/trace-name.ts";
 import type { Plan, PlannedRun, Problem, ScalingDistance, Workload } from "#experiment/resolved.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
@@ -57,16 +58,17 @@ export const readingFailure = (path: string, cause: unknown): string => {
   return `${path} cannot be read: ${cause.message}`;
 };
 
-/** The trace in a file, or what is wrong with it, in words. */
+/** The trace in a file, or what is wrong with it, in words; `shown` is what the user calls the file. */
 export const readRequestTrace = (
   path: string,
   layout: TraceLayout,
+  shown = path,
 ): Result<RequestTrace, string> => {
   try {
     const scanned = scanTrace(layout, () => openText(path));
-    return scanned.ok ? scanned : err(formatTraceProblems(path, scanned.error));
+    return scanned.ok ? scanned : err(formatTraceProblems(shown, scanned.error));
   } catch (cause) {
-    return err(readingFailure(path, cause));
+    return err(readingFailure(shown, cause));
   }
 };
 
@@ -105,15 +107,23 @@ type CountTraces = ReadonlyMap<string, CountTable>;
 
 /** The traces of a plan, by file and layout. */
 export class RequestTraces {
+  /** Prepared for the workloads of the plan. */
+  readonly #parquet: ParquetTexts;
   readonly #traces = new Map<string, Result<RequestTrace, string>>();
   readonly #windows = new Map<string, Result<WindowTrace, string>>();
+
+  constructor(parquet: ParquetTexts) {
+    this.#parquet = parquet;
+  }
 
   /** The trace of a workload, read once however often it is asked for. */
   of(workload: ReplayWorkload): Result<RequestTrace, string> {
     const key = keyOf(workload);
     const known = this.#traces.get(key);
     if (known !== undefined) return known;
-    const read = readRequestTrace(workload.trace, layoutOf(workload));
+    const path =
+      workload.arrivals === "trace" ? this.#parquet.pathOf(workload) : ok(workload.trace);
+    const read = path.ok ? readRequestTrace(path.value, layoutOf(workload), workload.trace) : path;
     this.#traces.set(key, read);
     return read;
   }

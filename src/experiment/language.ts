@@ -184,10 +184,16 @@ export interface RequestTraceSpec extends WorkloadCommon {
   readonly arrivals: "trace";
   /** Path of the file; relative paths are looked up from the experiment file, then from the working folder. */
   readonly trace: string;
-  readonly format: "azure-functions-2021" | "azure-llm-2023" | "burstgpt" | "mooncake" | "csv";
-  /** Name of the column of instants; for "csv" only, which needs it. */
+  readonly format:
+    | "azure-functions-2021"
+    | "azure-llm-2023"
+    | "burstgpt"
+    | "mooncake"
+    | "csv"
+    | "parquet";
+  /** Name of the column of instants; for "csv" and "parquet" only, which need it. */
   readonly column?: string;
-  /** Unit of that column; for "csv" only (default "s"). */
+  /** Unit of that column; for "csv" and "parquet" only (default "s"). */
   readonly unit?: "s" | "ms" | "us" | "ns";
   /** Trace time, counted from its first request, at which sending starts (default 0 s). */
   readonly start?: Duration;

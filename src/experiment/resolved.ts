@@ -122,7 +122,13 @@ export interface ScalingDistance {
 interface RequestTraceWorkload {
   readonly arrivals: "trace";
   readonly trace: string;
-  readonly format: "azure-functions-2021" | "azure-llm-2023" | "burstgpt" | "mooncake" | "csv";
+  readonly format:
+    | "azure-functions-2021"
+    | "azure-llm-2023"
+    | "burstgpt"
+    | "mooncake"
+    | "csv"
+    | "parquet";
   /** Column of instants; null where the format knows it. */
   readonly column: string | null;
   readonly unit: "s" | "ms" | "us" | "ns";

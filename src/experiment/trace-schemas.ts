@@ -17,6 +17,7 @@ const TRACE_FORMATS = [
   "burstgpt",
   "mooncake",
   "csv",
+  "parquet",
 ] as const;
 
 export const azureFunctions2019 = {

@@ -277,7 +277,7 @@ const someWorkload = z.looseObject({ ...named, ...times });
 
 /** Only a plain CSV file has to say where its instants are; the published formats fix it. */
 const columnOfCsv = WORKLOADS.trace.superRefine((value, context) => {
-  if (value.format === "csv") {
+  if (value.format === "csv" || value.format === "parquet") {
     if (value.column !== undefined) return;
     const remedy = "the name of the column of instants, as the first line has it";
     context.addIssue(refusal("the key is missing", remedy, ["column"]));

@@ -10,10 +10,11 @@ const FORMATS: Readonly<Record<RequestTraceWorkload["format"], string>> = {
   burstgpt: "BurstGPT (Timestamp)",
   mooncake: "Mooncake (timestamp)",
   csv: "CSV",
+  parquet: "Parquet",
 };
 
 export const formatText = ({ format, column, unit }: RequestTraceWorkload): string =>
-  column === null ? FORMATS[format] : `CSV (column ${column}, in ${unit})`;
+  column === null ? FORMATS[format] : `${FORMATS[format]} (column ${column}, in ${unit})`;
 
 /** How the replay differs from the trace: "as recorded", or what is scaled. */
 export const scalingText = ({ loadFactor, timeCompression }: RequestTraceWorkload): string => {

@@ -213,6 +213,9 @@ const rowReader = ({ format, column, unit }: TraceLayout): RowReader => {
       return mooncake();
     case "recorded":
       return recorded();
+    case "parquet":
+      // What is read of it is a text made for the purpose.
+      return csv("at", unit);
     case "csv":
       return csv(column ?? "", unit);
   }

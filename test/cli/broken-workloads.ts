@@ -342,7 +342,7 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
     [
       "workload.format",
       "the key is missing",
-      'trace format: one of "azure-functions-2021", "azure-llm-2023", "burstgpt", "mooncake", "csv"',
+      'trace format: one of "azure-functions-2021", "azure-llm-2023", "burstgpt", "mooncake", "csv", "parquet"',
     ],
   ]),
   withWorkload(

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { readCountTrace } from "#cli/count-trace.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { ParquetTexts } from "#cli/parquet-traces.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
 import {
   isReplay,
@@ -86,6 +87,18 @@ const readClientWindows = (name: string): WindowTrace => {
   const read = readWindows(name);
   if (!read.ok) throw new UserError(EXIT.BAD_INPUT, read.error);
   return read.value;
+};
+
+/** The run with the text of its trace in the place of a Parquet file. */
+const withText = async (run: PlannedRun, cwd: string): Promise<PlannedRun> => {
+  const { workload } = run;
+  if (workload.arrivals !== "trace" || workload.format !== "parquet") return run;
+  const named = { ...workload, trace: resolve(cwd, workload.trace) };
+  const parquet = new ParquetTexts();
+  await parquet.prepare([named]);
+  const text = parquet.pathOf(named);
+  if (!text.ok) throw new UserError(EXIT.BAD_INPUT, text.error);
+  return { ...run, workload: { ...named, trace: text.value } };
 };
 
 const readTrace = (workload: ReplayWorkload): RequestTrace => {
@@ -213,7 +226,8 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
         .default("nap"),
     )
     .action(async ({ host, port }: Address, flags: ClientFlags) => {
-      const run = readRun(resolve(context.cwd, flags.plan), flags.run);
+      const planned = readRun(resolve(context.cwd, flags.plan), flags.run);
+      const run = await withText(planned, context.cwd);
       const client = new ClientProcess({
         host,
         port,
