@@ -1,4 +1,5 @@
 /** What a kind of fault is: one small declaration, from which the suite makes as many trials as it likes. */
+import type { FindingKind } from "#judge/thresholds.ts";
 import type { ProcessSpec } from "#remote/remote.ts";
 import type { RunFolders } from "#runner/role-commands.ts";
 import type { Rng } from "#stdx/rng.ts";
@@ -65,9 +66,9 @@ export interface FaultKind {
   /** What it does to a run and in which range: each trial is one of which a user would say that it spoils the run. */
   readonly does: string;
   /** Kinds of findings of which at least one should name this fault. */
-  readonly expects: readonly string[];
+  readonly expects: readonly FindingKind[];
   /** Findings that the tool of the injection causes and the fault itself would not: they earn nothing. */
-  readonly artefacts?: readonly string[];
+  readonly artefacts?: readonly FindingKind[];
   readonly needs: readonly Need[];
   /** Draws one trial. */
   readonly draw: (rng: Rng) => Injection;

@@ -31,6 +31,9 @@ export interface SuiteOptions {
 export const trialSeed = (suiteSeed: number, kind: string, trial: number): number =>
   Rng.of(suiteSeed, "faults").split(kind).split(String(trial)).uint32();
 
+const isNamed = ({ expects }: FaultKind, finding: string): boolean =>
+  expects.some((kind) => kind === finding);
+
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
@@ -91,7 +94,7 @@ export class Suite {
       not_injected: outcome.notInjected,
       verdict,
       findings,
-      is_expected: kind === null || findings.some((each) => kind.expects.includes(each.kind)),
+      is_expected: kind === null || findings.some((each) => isNamed(kind, each.kind)),
       disturbance: outcome.disturbance,
       unclean: kind === null ? uncleanReasons(outcome.disturbance) : [],
       wall_ms: Math.round(performance.now() - startedMs),
