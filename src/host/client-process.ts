@@ -1,5 +1,6 @@
 /** The client role as a process: drives the load generator behind a real connection, clock and log. */
 import { Alarm } from "#host/alarm.ts";
+import { fromStated, toDrainedLine, toProgressLine, toStated } from "#host/client-lines.ts";
 import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
@@ -18,18 +19,17 @@ import type {
   ClientEffect,
   ClientEvent,
   ClientRecord,
-  LoadedModel,
   SendWindow,
 } from "#serving/client/events.ts";
 import { LoadGenerator } from "#serving/client/load-generator.ts";
 import type { LoadGeneratorOptions } from "#serving/client/options.ts";
 import type { ClientRequest } from "#serving/messages.ts";
 import { assertNever } from "#stdx/assert.ts";
-import { type Nanos, toMs } from "#stdx/nanos.ts";
+import { MICROSECOND, type Nanos, toMs } from "#stdx/nanos.ts";
 import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
 import { ClientRowBytes } from "#telemetry/client-row-bytes.ts";
 import { headerLine } from "#telemetry/schema.ts";
-import type { ControlLine, StatedModel, StatusLine } from "#telemetry/status-line.ts";
+import type { ControlLine, StatusLine } from "#telemetry/status-line.ts";
 import type { InferenceResponse } from "#wire/inference.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
 
@@ -55,6 +55,11 @@ export interface ClientProcessOptions {
   readonly onLine: (line: string) => void;
 }
 
+/** Responses read take a µs or two each: so many may delay a request that falls due. */
+const ANSWERS_BETWEEN_SENDS = 16;
+/** Requests that are later than this are sent in the alarm's turn only. */
+const CATCH_UP_NS = 500 * MICROSECOND;
+
 /** How the process ended; the message has been told as a status line already. */
 export type ClientEnding = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
@@ -72,6 +77,8 @@ export class ClientProcess {
   #log: RowLog | null = null;
   /** The next row of the log; a field, so that putting it into the log needs no function of its own. */
   #record: ClientRecord | null = null;
+  /** Responses since requests were sent between two of them. */
+  #answersRead = 0;
   /** Settles once the end of the run has been told. */
   #drained = Promise.resolve();
   /** The first thing that went wrong. */
@@ -229,10 +236,16 @@ export class ClientProcess {
     this.#sendDue();
   }
 
-  /** A request that fell due while responses are read does not wait for the last of them. */
+  /**
+   * A request that fell due while responses are read does not wait for the last of them. One that is late already does:
+   * a generator that has fallen behind must not put off receipts for sending.
+   */
   #sendDue(): void {
+    if (++this.#answersRead < ANSWERS_BETWEEN_SENDS) return;
     const at = this.#alarm.at;
-    if (at === null || at > this.#clock.now()) return;
+    const late = at === null ? -1 : this.#clock.now() - at;
+    if (late < 0 || late > CATCH_UP_NS) return;
+    this.#answersRead = 0;
     this.#step({ kind: "timer" });
     this.#link?.flushInferences();
   }
@@ -349,45 +362,3 @@ export class ClientProcess {
     return this.#ending();
   }
 }
-
-const NS_PER_MS = 1e6;
-
-const toStated = ({ model, modelId, inputBytes }: LoadedModel): StatedModel => ({
-  model,
-  model_id: modelId,
-  input_bytes: inputBytes,
-});
-
-const fromStated = (stated: StatedModel): LoadedModel => ({
-  model: stated.model,
-  modelId: stated.model_id,
-  inputBytes: stated.input_bytes,
-});
-
-const toDrainedLine = ({
-  unknown,
-  expectedRequests,
-}: Extract<ClientEffect, { readonly kind: "drained" }>): StatusLine => ({
-  event: "drained",
-  unknown,
-  ...(expectedRequests === undefined ? {} : { expected_requests: expectedRequests }),
-});
-
-const toProgressLine = (
-  { progress }: Extract<ClientEffect, { readonly kind: "progress" }>,
-  atNs: string,
-): StatusLine => ({
-  event: "progress",
-  at_ns: atNs,
-  scheduled: progress.scheduled,
-  sent: progress.sent,
-  ok: progress.ok,
-  good: progress.good,
-  failed: progress.failed,
-  unknown: progress.unknown,
-  dropped: progress.dropped,
-  outstanding: progress.outstanding,
-  rate_per_s: progress.ratePerS,
-  goodput_per_s: progress.goodputPerS,
-  p99_ms: progress.latencyP99 === null ? null : progress.latencyP99 / NS_PER_MS,
-});
