@@ -13,8 +13,13 @@ let folder: ExperimentFolder;
 
 beforeEach(() => {
   folder = new ExperimentFolder();
+  // What the texts leave until the process ends is to go with the test's own folder.
+  process.env["TMPDIR"] = folder.path;
 });
-afterEach(() => folder[Symbol.dispose]());
+afterEach(() => {
+  delete process.env["TMPDIR"];
+  folder[Symbol.dispose]();
+});
 
 const writeParquet = async (select: string): Promise<void> => {
   await using db = await Database.open({ spillFolder: join(folder.path, "spill") });

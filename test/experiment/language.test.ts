@@ -1,7 +1,6 @@
 /** The experiment language: its types refuse what the judge would refuse, as far as types can, and both know the same keys. */
 import { describe, expect, test } from "bun:test";
 import {
-  type AzureFunctions2019Spec,
   type BurstsSpec,
   type CheckSpec,
   type ClosedLoopSpec,
@@ -24,7 +23,6 @@ import {
   type RampSpec,
   type RenewalSpec,
   type ReportSpec,
-  type RequestTraceSpec,
   type SineSpec,
   type StepsSpec,
   type SystemSpec,
@@ -32,6 +30,12 @@ import {
 } from "#experiment/language.ts";
 import { METRIC_UNITS } from "#experiment/metric-units.ts";
 import type { ParsedCheck, ParsedLimits, ParsedRoot, ParsedSystem } from "#experiment/schema.ts";
+import type {
+  AzureFunctions2019Spec,
+  RecordedSpec,
+  RequestTraceSpec,
+  ServeGenSpec,
+} from "#experiment/trace-language.ts";
 import type { ParsedPart, ParsedShape, ParsedWorkload } from "#experiment/workload-schema.ts";
 
 const system: SystemSpec = {
@@ -65,6 +69,8 @@ const SAME_KEYS: readonly [
   SameKeys<MarkovModulatedSpec, Of<"markov-modulated">>,
   SameKeys<MixSpec, Of<"mix">>,
   SameKeys<RequestTraceSpec, Of<"trace">>,
+  SameKeys<ServeGenSpec, Of<"servegen">>,
+  SameKeys<RecordedSpec, Of<"recorded">>,
   SameKeys<RampSpec, Shape<"ramp">>,
   SameKeys<StepsSpec, Shape<"steps">>,
   SameKeys<BurstsSpec, Shape<"bursts">>,
@@ -74,6 +80,8 @@ const SAME_KEYS: readonly [
   SameKeys<SpecPart<"markov-modulated">, Part<"markov-modulated">>,
   SameKeys<SpecPart<"closed-loop">, Part<"closed-loop">>,
 ] = [
+  true,
+  true,
   true,
   true,
   true,
