@@ -95,6 +95,18 @@ describe("a compiled model", () => {
     });
   });
 
+  test("with any byte changed is read or refused with its place, quickly and without throwing", () => {
+    const whole = specBytes();
+    for (let at = 0; at < whole.length; at++) {
+      for (const value of [0x00, 0x01, 0x7f, 0xff]) {
+        const changed = Uint8Array.from(whole);
+        changed[at] = value;
+        const parsed = parseModelSpec(changed);
+        if (!parsed.ok) expect(parsed.error).toMatch(/^byte \d+: /);
+      }
+    }
+  });
+
   test("is refused with another version and with absurd numbers", () => {
     const error = "byte 0: the model has version 2; known is 1";
     expect(parseModelSpec(specBytes({ version: 2 }))).toEqual({ ok: false, error });

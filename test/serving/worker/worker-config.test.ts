@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { parseLibconfig } from "#serving/worker/libconfig.ts";
 import { NO_NOISE } from "#serving/worker/noise-options.ts";
 import { DEFAULT_WORKER_CONFIG, parseWorkerConfig } from "#serving/worker/worker-config.ts";
+import { Rng } from "#stdx/rng.ts";
 
 const problemsOf = (text: string): readonly string[] => {
   const parsed = parseWorkerConfig(text);
@@ -153,4 +154,40 @@ describe("the format", () => {
       { name: "g", line: 8, value: { kind: "whole", value: -1n } },
     ]);
   });
+});
+
+test("no mutation of a file makes the reader throw, and each refusal says where", () => {
+  const whole =
+    'WorkerConfig : {\n memory_settings = { io_pool_size = 0x10L; };\n /* c */ log_dir = { telemetry_log_dir = "a\\n"; }; // d\n x = [1, (2.5)]; };';
+  const pieces = [
+    "{",
+    "}",
+    "=",
+    '"',
+    "/*",
+    "*/",
+    "\\",
+    "0x",
+    "L",
+    "e9",
+    "-",
+    ".",
+    "\n",
+    "\u0000",
+    "é",
+    "",
+  ];
+  const rng = Rng.of(1, "mutations");
+  let refused = 0;
+  for (let i = 0; i < 5_000; i++) {
+    let text = whole;
+    for (let change = 0; change <= rng.below(3); change++) {
+      const at = rng.below(text.length + 1);
+      text = text.slice(0, at) + pieces[rng.below(pieces.length)] + text.slice(at + rng.below(4));
+    }
+    const problems = problemsOf(text);
+    if (problems.length > 0) refused += 1;
+    for (const problem of problems) expect(problem).toMatch(/^(line \d+: |the group WorkerConfig)/);
+  }
+  expect(refused).toBeGreaterThan(4_000);
 });
