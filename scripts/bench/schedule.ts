@@ -4,6 +4,7 @@ import { ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
 import { ROOT } from "../step.ts";
 import { generateTrace } from "../trace/generate.ts";
+import { peakMiB } from "./peak-memory.ts";
 import type { Series } from "./summary.ts";
 
 const INSTANCES = 64;
@@ -128,8 +129,7 @@ const measureOne = (workload: Workload): Measured => {
     arrivals++;
   }
   const { user, system } = process.cpuUsage(before);
-  const peakMiB = process.resourceUsage().maxRSS / 1024;
-  return { arrivals, cpuS: (user + system) / 1e6, peakMiB };
+  return { arrivals, cpuS: (user + system) / 1e6, peakMiB: peakMiB() };
 };
 
 const measureInChild = (name: string): Measured => {

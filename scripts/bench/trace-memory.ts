@@ -8,6 +8,7 @@ import { ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
 import { ROOT } from "../step.ts";
 import { generateTrace } from "../trace/generate.ts";
+import { peakMiB } from "./peak-memory.ts";
 import type { Series } from "./summary.ts";
 
 const FUNCTIONS = 5000;
@@ -45,7 +46,7 @@ const measureOne = (folder: string, days: number): Measured => {
   if (!made.ok) throw new Error(JSON.stringify(made.error));
   let arrivals = 0;
   for (; made.value.nextAt() !== null; arrivals++) made.value.take();
-  return { arrivals, peakMiB: process.resourceUsage().maxRSS / 1024 };
+  return { arrivals, peakMiB: peakMiB() };
 };
 
 const measureInChild = (folder: string, days: number): Measured => {
