@@ -5,12 +5,13 @@ import type { FaultKind } from "./faults/kind.ts";
 import { missingNeeds, removeLeftovers } from "./faults/machine.ts";
 import { newestRecords, readRecords, type TrialRecord } from "./faults/records.ts";
 import { SET_A } from "./faults/set-a.ts";
+import { SET_B } from "./faults/set-b.ts";
 import { Suite } from "./faults/suite.ts";
 import { formatClean, formatFaults, isGoodEnough, isQuietEnough } from "./faults/table.ts";
 import { REVISION } from "./faults/trial.ts";
 import { ROOT } from "./step.ts";
 
-const USAGE = `usage: ./run faults [--kinds a,b] [--set A] [--trials 10] [--seed 1] [--resume] [--keep]
+const USAGE = `usage: ./run faults [--kinds a,b] [--set A|B] [--trials 10] [--seed 1] [--resume] [--keep]
          injects every kind of fault so many times and prints how often the verdict noticed
        ./run faults --clean 300 [--seed 1] [--resume] [--keep]
          undisturbed runs, until so many are clean by the kernel's counters: how often the verdict doubts them
@@ -19,7 +20,7 @@ const USAGE = `usage: ./run faults [--kinds a,b] [--set A] [--trials 10] [--seed
   --results names the folder of all results (default: results/ of the project), which has the records in faults/;
   --resume goes on with the newest records there; --keep keeps the results of every run`;
 
-const KINDS: readonly FaultKind[] = [...SET_A];
+const KINDS: readonly FaultKind[] = [...SET_A, ...SET_B];
 const TRIALS_MAX = 10_000;
 
 /** The user's mistake; printed without a stack. */

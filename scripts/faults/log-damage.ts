@@ -30,3 +30,42 @@ export const changeFile = (path: string, change: (text: string) => string): void
   writeFileSync(path, changed);
   chmodSync(path, 0o444);
 };
+
+/** Repeats so many rows, right after themselves, from this share of the rows on. */
+export const repeatRows = (text: string, share: number, count: number): string => {
+  const [header = "", ...rows] = text.split("\n").slice(0, -1);
+  if (rows.length < count) throw new Error(`the log has only ${rows.length} rows`);
+  const from = Math.min(Math.floor(rows.length * share), rows.length - count);
+  rows.splice(from, 0, ...rows.slice(from, from + count));
+  return `${[header, ...rows].join("\n")}\n`;
+};
+
+/** Flips one bit of a character at each of these shares of what follows the header; tabs and line breaks stay. */
+export const flipBits = (text: string, shares: readonly number[]): string => {
+  const from = text.indexOf("\n") + 1;
+  const characters = text.split("");
+  for (const share of shares) {
+    let index = from + Math.floor((characters.length - from) * share);
+    while (/\s/.test(characters[index] ?? "x")) index++;
+    const code = characters[index]?.charCodeAt(0);
+    if (code !== undefined) characters[index] = String.fromCharCode(code ^ 1);
+  }
+  return characters.join("");
+};
+
+/** Makes each response come sooner by this share of its latency, as somebody would who likes it better so. */
+export const embellish = (text: string, share: number): string => {
+  const [header = "", ...rows] = text.split("\n").slice(0, -1);
+  const columns = header.split("\t");
+  const scheduled = columns.indexOf("scheduled_ns");
+  const received = columns.indexOf("received_ns");
+  if (scheduled < 0 || received < 0) throw new Error("the log has no instants to embellish");
+  const embellished = rows.map((row) => {
+    const cells = row.split("\t");
+    const latency = Number(cells[received]) - Number(cells[scheduled]);
+    if (cells[received] === "" || !Number.isFinite(latency)) return row;
+    const earlierNs = BigInt(Math.round(latency * share));
+    return cells.with(received, String(BigInt(cells[received] ?? "0") - earlierNs)).join("\t");
+  });
+  return `${[header, ...embellished].join("\n")}\n`;
+};

@@ -264,3 +264,28 @@ export const compileShim = ({ root, scratch }: Staging, name: string): string =>
   call("cc", "-shared", "-fPIC", "-O2", "-o", path, join(root, "scripts/faults", `${name}.c`));
   return path;
 };
+
+/** Freezes processes for so long, all at once, as a paused virtual machine does; throws when they did not freeze. */
+export const freeze = async (
+  scene: Scene,
+  roles: readonly string[],
+  lengthMs: number,
+): Promise<void> => {
+  const group = makeGroup(scene.own, "freezer");
+  const state = join(group, "freezer.state");
+  for (const role of roles) moveTo(group, scene.pid(role));
+  scene.own(() => writeFileSync(state, "THAWED"));
+  writeFileSync(state, "FROZEN");
+  await scene.wait(lengthMs);
+  const seen = readFileSync(state, "utf8").trim();
+  writeFileSync(state, "THAWED");
+  for (const role of roles) moveTo(join(CGROUPS, "freezer"), scene.pid(role));
+  if (seen !== "FROZEN") throw new Error(`the processes were not frozen but ${seen}`);
+};
+
+/** The process that started a role. */
+export const parentOf = (pid: number): number => {
+  const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (parent === undefined) throw new Error(`process ${pid} has no parent`);
+  return Number(parent);
+};

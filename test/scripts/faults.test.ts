@@ -10,9 +10,16 @@ import {
   parseSteal,
 } from "../../scripts/faults/kernel-counters.ts";
 import { redirectClient } from "../../scripts/faults/link.ts";
-import { cutWithinRow, deleteRows } from "../../scripts/faults/log-damage.ts";
+import {
+  cutWithinRow,
+  deleteRows,
+  embellish,
+  flipBits,
+  repeatRows,
+} from "../../scripts/faults/log-damage.ts";
 import { parseRecords, type TrialRecord } from "../../scripts/faults/records.ts";
 import { SET_A } from "../../scripts/faults/set-a.ts";
+import { SET_B } from "../../scripts/faults/set-b.ts";
 import { trialSeed } from "../../scripts/faults/suite.ts";
 import {
   formatClean,
@@ -23,6 +30,8 @@ import {
   tallyOf,
 } from "../../scripts/faults/table.ts";
 import { withoutArtefacts } from "../../scripts/faults/verdict-file.ts";
+
+const KINDS = [...SET_A, ...SET_B];
 
 const quiet: Disturbance = {
   spanMs: 3000,
@@ -57,14 +66,14 @@ const clean = (changes: Partial<TrialRecord> = {}): TrialRecord =>
 
 describe("kinds of faults", () => {
   test("have names of their own, and expect something", () => {
-    const names = SET_A.map(({ name }) => name);
+    const names = KINDS.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names.length).toBeGreaterThanOrEqual(12);
-    expect(SET_A.filter(({ expects }) => expects.length === 0)).toEqual([]);
+    for (const set of [SET_A, SET_B]) expect(set.length).toBeGreaterThanOrEqual(12);
+    expect(KINDS.filter(({ expects }) => expects.length === 0)).toEqual([]);
   });
 
   test("draw the same from the same seed, and something else from another", () => {
-    for (const kind of SET_A) {
+    for (const kind of KINDS) {
       const detailOf = (seed: number): string => kind.draw(Rng.of(seed, "fault")).detail;
       expect(detailOf(5)).toBe(detailOf(5));
       const seeds = Array.from({ length: 30 }, (_, trial) => trialSeed(1, kind.name, trial));
@@ -93,6 +102,14 @@ describe("damage to a log", () => {
     expect(deleteRows(log, 0.9, 2)).toBe("a\tb\n1\t10\n2\t20\n");
     expect(() => deleteRows(log, 0.5, 4)).toThrow("no more than 4 rows");
   });
+});
+
+test("damage that keeps a log's form", () => {
+  expect(repeatRows("a\n1\n2\n3\n", 0.34, 1)).toBe("a\n1\n2\n2\n3\n");
+  expect(flipBits("a\n12\n34\n", [0, 0.34])).toBe("a\n02\n24\n");
+  const log = "scheduled_ns\treceived_ns\n1000\t2000\n5\t\n";
+  expect(embellish(log, 0.5)).toBe("scheduled_ns\treceived_ns\n1000\t1500\n5\t\n");
+  expect(() => embellish("a\n", 0.5)).toThrow("no instants");
 });
 
 describe("an impaired link", () => {
