@@ -3,6 +3,8 @@
  * docs/verdicts.md lists the same bounds for users, and a test holds the two against each other.
  * Bounds are chosen so that what is below them moves the headline by less than repetitions differ anyway
  * ("suspect"), or by less than makes its meaning another ("invalid").
+ * They are frozen: the error rates in docs/faults.md were measured with exactly these, so that whoever changes one
+ * repeats the fault suite and its clean runs, and then takes the new hash into the test.
  */
 
 export interface Threshold {
