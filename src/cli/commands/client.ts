@@ -182,7 +182,7 @@ const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-/** Runs the client until it is done or told to stop. */
+/** Runs the client until it is done or told to stop. A signal that comes once it is over changes nothing. */
 const runClient = async (client: ClientProcess, isControlled: boolean): Promise<void> => {
   const onSignal = (): void => client.stop();
   process.on("SIGTERM", onSignal);
@@ -196,8 +196,6 @@ const runClient = async (client: ClientProcess, isControlled: boolean): Promise<
     : () => undefined;
   const ending = await client.run();
   stopReading();
-  process.off("SIGTERM", onSignal);
-  process.off("SIGINT", onSignal);
   if (!ending.ok) throw new UserError(EXIT.RUN_FAILED, ending.message);
 };
 
