@@ -1,3 +1,4 @@
+/** The verdict's bounds are frozen: error rates were measured with exactly these. */
 import { expect, test } from "bun:test";
 import { FIXED, RELATIVE, WARM_UP } from "#judge/thresholds.ts";
 
