@@ -74,6 +74,7 @@ export const readLoadOptions = (args: readonly string[]): LoadBenchOptions | str
 const REFERENCES = [
   { mode: "timer", pacer: "setTimeout loop" },
   { mode: "spin", pacer: "busy spin" },
+  { mode: "send", pacer: "busy spin, sending" },
 ] as const;
 
 const runReference = async (
@@ -82,11 +83,15 @@ const runReference = async (
   { seconds, arrivals }: LoadBenchOptions,
 ): Promise<LoadRow> => {
   const script = join(ROOT, "scripts/bench/reference-pacer.ts");
-  const child = Bun.spawn([process.execPath, script, mode, arrivals, `${ratePerS}`, `${seconds}`], {
+  const server = mode === "send" ? await startNullServer() : null;
+  const figures = [arrivals, ratePerS, seconds, server?.port ?? ""].map(String);
+  const child = Bun.spawn([process.execPath, script, mode, ...figures], {
     cwd: ROOT,
     stdout: "pipe",
   });
   const [text, code] = await Promise.all([child.stdout.text(), child.exited]);
+  server?.child.kill();
+  await server?.child.exited;
   if (code !== 0) throw new Error(`the reference pacer ended with ${code}`);
   const { p50, p99, p999, max, perS, cpuShare } = JSON.parse(text) as Quantiles & {
     readonly perS: number;

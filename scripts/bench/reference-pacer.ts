@@ -1,13 +1,17 @@
 /**
  * What this machine can do at best, and what a plain loop of timers does: notes how late a schedule's instants come
- * round, sending nothing. `bun reference-pacer.ts timer|spin ARRIVALS RATE SECONDS` prints lateness in ns as JSON.
+ * round. `timer` and `spin` send nothing; `send` is the spin that also hands ready-made requests to a null server's
+ * socket and throws the answers away, because the system call of a send can take longer than all waiting.
+ * `bun reference-pacer.ts timer|spin|send ARRIVALS RATE SECONDS [PORT]` prints lateness in ns as JSON.
  */
 import { ns } from "#stdx/nanos.ts";
+import { RequestBuffer } from "#wire/inference.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
 
-const [mode = "", arrivals = "", rate = "", seconds = ""] = process.argv.slice(2);
-if ((mode !== "timer" && mode !== "spin") || (arrivals !== "poisson" && arrivals !== "constant"))
-  throw new Error("usage: reference-pacer.ts timer|spin poisson|constant RATE SECONDS");
+const MODES = ["timer", "spin", "send"];
+const [mode = "", arrivals = "", rate = "", seconds = "", port = ""] = process.argv.slice(2);
+if (!MODES.includes(mode) || (arrivals !== "poisson" && arrivals !== "constant"))
+  throw new Error("usage: reference-pacer.ts timer|spin|send poisson|constant RATE SECONDS [PORT]");
 
 const made = createArrivalProcess({
   workload: {
@@ -28,19 +32,26 @@ const due: number[] = [];
 while (made.value.nextAt() !== null) due.push(made.value.take().at);
 const lateness = new Float64Array(due.length);
 const cpuBefore = process.cpuUsage();
-const start = Bun.nanoseconds() + 50e6;
+const start = Bun.nanoseconds() + 100e6;
 let next = 0;
 
-/** Notes what is due; returns the instant of the next, or null when none is left. */
-const drain = (): number | null => {
+/** Requests in one write; more that are due follow in the next. */
+const BATCH_MAX = 64;
+
+/** Hands over what is due, then notes how late it was; returns the instant of the next, or null when none is left. */
+const drain = (send: (count: number) => void): number | null => {
   for (;;) {
-    const at = due[next];
-    if (at === undefined) return null;
-    const late = Bun.nanoseconds() - start - at;
-    if (late < 0) return at;
-    lateness[next++] = late;
+    const now = Bun.nanoseconds() - start;
+    let count = 0;
+    while (count < BATCH_MAX && (due[next + count] ?? Number.POSITIVE_INFINITY) <= now) count++;
+    if (count === 0) return due[next] ?? null;
+    send(count);
+    const sent = Bun.nanoseconds() - start;
+    for (const last = next + count; next < last; next++) lateness[next] = sent - (due[next] ?? 0);
   }
 };
+
+const sendNothing = (): void => {};
 
 const finish = (): void => {
   const elapsedS = (Bun.nanoseconds() - start) / 1e9;
@@ -52,12 +63,48 @@ const finish = (): void => {
   console.log(JSON.stringify({ ...values, perS: due.length / elapsedS, cpuShare }));
 };
 
+/** Inference requests as the generator sends them, one behind the other. */
+const makeRequests = () => {
+  const requests = new RequestBuffer(BATCH_MAX * 128);
+  const request = { messageId: 0, userId: 0, userRequestId: 0, modelId: 0, batchSize: 1 };
+  const stamps = { sendTimeHigh: 0, sendTimeLow: 0, localDeltaNs: 0n };
+  for (let i = 0; i < BATCH_MAX; i++)
+    requests.put({ ...request, sloFactor: 0, input: new Uint8Array(0) }, stamps);
+  return { bytes: requests.bytes, bytesEach: requests.length / BATCH_MAX };
+};
+
+const spinAndSend = async (): Promise<void> => {
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: Number(port),
+    socket: { data() {} },
+  });
+  const { bytes, bytesEach } = makeRequests();
+  const send = (count: number): void => {
+    const wanted = count * bytesEach;
+    if (socket.write(bytes.subarray(0, wanted)) !== wanted)
+      throw new Error("the null server does not keep up");
+  };
+  const turn = (): void => {
+    const at = drain(send);
+    if (at === null) {
+      finish();
+      socket.terminate();
+    } else {
+      setImmediate(turn);
+    }
+  };
+  turn();
+};
+
 if (mode === "spin") {
-  while (drain() !== null);
+  while (drain(sendNothing) !== null);
   finish();
+} else if (mode === "send") {
+  await spinAndSend();
 } else {
   const onTimer = (): void => {
-    const at = drain();
+    const at = drain(sendNothing);
     if (at === null) finish();
     else setTimeout(onTimer, Math.max(0, (at - (Bun.nanoseconds() - start)) / 1e6));
   };
