@@ -1,6 +1,6 @@
 /** The supervisor as a program: what it does while its runner does not read. */
 import { expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { LineSplitter } from "#remote/line-splitter.ts";
@@ -9,24 +9,28 @@ import { formatMessage, parseEvent, type SupervisorCommand } from "#remote/proto
 const PROGRAM = resolve(import.meta.dir, "../../src/remote/supervisor.ts");
 /** Of 1000 characters each: several times what the supervisor keeps for a runner that does not read. */
 const OUTPUT_LINES = 40_000;
-const STALL_MS = 2000;
+const LINE_BYTES = 1001;
+/** How long nobody reads once the output has been written. */
+const STALL_MS = 1000;
 
-/** A supervisor whose output nobody reads at first. */
-const startUnread = () =>
+/** A supervisor whose output nobody reads until there is a file of that name. */
+const startUnread = (goAhead: string) =>
   Bun.spawn(
     [
       "/bin/sh",
       "-c",
-      `"$0" "$1" | { sleep ${STALL_MS / 1000}; exec cat; }`,
+      `"$0" "$1" | { until [ -e "$2" ]; do sleep 0.05; done; exec cat; }`,
       process.execPath,
       PROGRAM,
+      goAhead,
     ],
     { stdin: "pipe", stdout: "pipe", env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" } },
   );
 
 test("a runner that stops reading misses samples, which a gap shows; what waits for it is bounded", async () => {
   const folder = mkdtempSync(join(tmpdir(), "escapement-supervisor-"));
-  const pipeline = startUnread();
+  const goAhead = join(folder, "go-ahead");
+  const pipeline = startUnread(goAhead);
   const say = (command: SupervisorCommand): void => {
     void pipeline.stdin.write(formatMessage(command));
     void pipeline.stdin.flush();
@@ -38,7 +42,11 @@ test("a runner that stops reading misses samples, which a gap shows; what waits 
     const log_path = join(folder, "talker.log");
     const command = ["/bin/sh", "-c", script];
     say({ op: "launch", name: "talker", command, cwd: folder, env: {}, log_path });
-    const resumedNs = BigInt(Date.now() + STALL_MS) * 1_000_000n;
+    while ((statSync(log_path, { throwIfNoEntry: false })?.size ?? 0) < OUTPUT_LINES * LINE_BYTES)
+      await Bun.sleep(50);
+    await Bun.sleep(STALL_MS);
+    writeFileSync(goAhead, "");
+    const resumedNs = BigInt(Date.now()) * 1_000_000n;
     const instants: bigint[] = [];
     let lineCount = 0;
     const lines = new LineSplitter((line) => {
