@@ -32,8 +32,8 @@ export class LoadGenerator {
   readonly #schedule: SendSchedule;
   readonly #counters = new ProgressCounters();
   readonly #outstanding = new Map<number, Outstanding>();
-  /** Messages handed over but not yet confirmed by a `sent` event, in order of id. */
-  #unconfirmed: number[] = [];
+  /** The first message that no `sent` event has confirmed yet; ids rise in the order of sending. */
+  #firstUnconfirmed = 0;
   #phase: Phase = "connecting";
   /** Valid while loading. */
   #loader: ModelLoader | null = null;
@@ -232,7 +232,6 @@ export class LoadGenerator {
       input,
     });
     this.#outstanding.set(id, request);
-    this.#unconfirmed.push(id);
   }
 
   #modelOf({ instance }: Arrival): LoadedModel {
@@ -259,16 +258,14 @@ export class LoadGenerator {
   }
 
   #onSent(now: Nanos, upTo: number): void {
-    let confirmed = 0;
-    for (const id of this.#unconfirmed) {
-      if (id > upTo) break;
-      confirmed++;
-      const request = this.#outstanding.get(id);
+    const end = Math.min(upTo + 1, this.#nextMessageId);
+    for (; this.#firstUnconfirmed < end; this.#firstUnconfirmed++) {
+      const request = this.#outstanding.get(this.#firstUnconfirmed);
+      // Messages that load models are no requests.
       if (request === undefined) continue;
       request.sent = now;
       this.#counters.onSent();
     }
-    if (confirmed > 0) this.#unconfirmed = this.#unconfirmed.slice(confirmed);
   }
 
   #onResponse(now: Nanos, event: Extract<ClientEvent, { readonly kind: "response" }>): void {
@@ -284,6 +281,8 @@ export class LoadGenerator {
       this.#abandon(now, `the controller answered an inference request with ${response.kind}`);
       return;
     }
+    // Of a write that the network layer takes in parts, the first requests are answered before it has the last.
+    if (request.sent === null) this.#onSent(received, messageId);
     this.#outstanding.delete(messageId);
     this.#end(request, toEnding(response, received, responseSent));
     this.#schedule.onEnded(received, request.arrival);
@@ -340,7 +339,6 @@ export class LoadGenerator {
   #endOutstanding(now: Nanos): void {
     const ended = [...this.#outstanding.values()];
     this.#outstanding.clear();
-    this.#unconfirmed = [];
     for (const request of ended) {
       this.#end(request, request.sent === null ? DROPPED : UNKNOWN);
       this.#schedule.onGivenUp(now, request.arrival);

@@ -227,6 +227,22 @@ describe("a response", () => {
     ]);
   });
 
+  test("that is read before its write was taken whole proves what was sent, up to itself", () => {
+    const { bench, start } = started();
+    bench.runUntil(start);
+    const confirmed = bench.generator.step(addNs(start, ms(30)), { kind: "timer" });
+    const [first, second, third] = confirmed.filter((effect) => effect.kind === "send");
+    bench.respond(second?.messageId ?? -1, {}, addNs(start, ms(32)));
+    bench.step({ kind: "sent", upTo: third?.messageId ?? -1 }, addNs(start, ms(34)));
+    for (const sent of [first, third])
+      bench.respond(sent?.messageId ?? -1, {}, addNs(start, ms(35)));
+    expect(bench.records().map(({ outcome, sent }) => ({ outcome, sent }))).toEqual([
+      { outcome: "ok", sent: addNs(start, ms(32)) },
+      { outcome: "ok", sent: addNs(start, ms(32)) },
+      { outcome: "ok", sent: addNs(start, ms(34)) },
+    ]);
+  });
+
   test("of failure is booked with its status", () => {
     const { bench, start } = started();
     bench.runUntil(start);
