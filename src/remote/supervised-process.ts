@@ -13,6 +13,15 @@ const OUTPUT_LIMIT_MS = 200;
 const reasonOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
+/** Writes to a process that may read no more, or have ended already: its exit tells, and no failure of ours. */
+const attempt = (write: () => unknown): void => {
+  try {
+    Promise.resolve(write()).catch(() => undefined);
+  } catch {
+    // A broken pipe, told at once.
+  }
+};
+
 /** Appends whole lines; after the first failure it reports the reason and writes no more. */
 class LogFile {
   readonly #fd: number;
@@ -94,14 +103,14 @@ export class SupervisedProcess {
 
   write(text: string): void {
     if (!this.#inputOpen) return;
-    void this.#child.stdin.write(text);
-    void this.#child.stdin.flush();
+    attempt(() => this.#child.stdin.write(text));
+    attempt(() => this.#child.stdin.flush());
   }
 
   endInput(): void {
     if (!this.#inputOpen) return;
     this.#inputOpen = false;
-    void this.#child.stdin.end();
+    attempt(() => this.#child.stdin.end());
   }
 
   signal(signal: "SIGTERM" | "SIGKILL"): void {

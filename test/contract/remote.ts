@@ -146,6 +146,22 @@ export const describeRemote = (
       process.write("too late\n");
     });
 
+    test("input for a process that reads none, or ends before it has read all, harms nobody", async () => {
+      const bystander = await launch(spec("bystander", MEEK));
+      const deaf = await launch(spec("deaf", ["sh", "-c", "exec <&-; echo up; sleep 0.3"]));
+      const dying = await launch(spec("dying", ["sh", "-c", "echo up; sleep 0.3"]));
+      for (const name of ["deaf", "dying"]) await waitForLine(name, "up");
+      // More than a pipe holds, so that a part of it waits.
+      for (const process of [deaf, dying]) {
+        process.write("x\n");
+        process.write(`${"x".repeat(300_000)}\n`);
+        process.endInput();
+      }
+      for (const process of [deaf, dying])
+        expect(await process.exited).toMatchObject({ exitCode: 0, signal: null });
+      expect(await bystander.stop({ graceMs: 1000 })).toMatchObject({ signal: "SIGTERM" });
+    });
+
     test("samples the host and its processes while one runs, under their names", async () => {
       const process = await launch(spec("sampled", MEEK));
       const samples = () =>
