@@ -91,5 +91,8 @@ const context: CliContext = {
 };
 const argv = process.argv.slice(2);
 process.exitCode = await main(argv, context);
-// A timer or socket that an experiment file left open must not keep us once everything is said.
-if (argv[0] === "experiment") process.stdout.end(() => process.stderr.end(() => process.exit()));
+// Once everything is said, neither a timer or socket that an experiment file left open must keep us, nor a client's
+// attempt to connect, which the runtime cannot call off and the system gives up after minutes.
+const isClient = argv[0] === "clockwork" && argv[1] === "client";
+if (argv[0] === "experiment" || isClient)
+  process.stdout.end(() => process.stderr.end(() => process.exit()));

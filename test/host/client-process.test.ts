@@ -1,6 +1,7 @@
 /** The client as a process: whole runs over real sockets against a controller of the test's own. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { ClientProcess, type ClientProcessOptions } from "#host/client-process.ts";
@@ -433,6 +434,36 @@ describe("as a command", () => {
     expect(lines.at(-1)).toEqual({ event: "log-closed", log: "client_log.tsv", rows: rows.length });
     expect(rows.length).toBeGreaterThan(50);
     expect(rows.every((row) => row["slo_ns"] === "25000000")).toBe(true);
+  });
+
+  test("ends on SIGTERM while nobody answers its attempt to connect", async () => {
+    const { promise: port, resolve: listens } = Promise.withResolvers<number>();
+    const server = Bun.spawn(
+      [
+        process.execPath,
+        "-e",
+        'require("net").createServer().listen({ host: "127.0.0.1", port: 0 }, function () { console.log(this.address().port); })',
+      ],
+      { stdout: "pipe" },
+    );
+    cleanups.push(() => server.kill("SIGKILL"));
+    for await (const chunk of server.stdout) {
+      listens(Number(new TextDecoder().decode(chunk)));
+      break;
+    }
+    // Stopped, it accepts nobody; once its queue of 512 is full the system answers no more.
+    server.kill("SIGSTOP");
+    for (let i = 0; i < 600; i++) {
+      const filler = connectSocket({ host: "127.0.0.1", port: await port });
+      filler.on("error", () => undefined);
+      cleanups.push(() => filler.destroy());
+    }
+    const child = spawn(await port, folder());
+    const lines = await follow(child, (event) => {
+      if (event === "log") setTimeout(() => child.kill("SIGTERM"), 300);
+    });
+    expect(await child.exited).toBe(0);
+    expect(milestones(lines)).toEqual(["log", "log-closed"]);
   });
 
   test("ends with the documented code and one message when the controller refuses", async () => {
