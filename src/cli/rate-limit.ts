@@ -72,12 +72,16 @@ const demandsOf = (loaded: Loaded): readonly Demand[] => {
   return [...demands.values()];
 };
 
+/** Two digits, because the measurement is no better; rounded down, so that the rate that is named is let pass. */
+const rounded = (perS: number): number => {
+  const unit = 10 ** (Math.floor(Math.log10(perS)) - 1);
+  return Math.floor(perS / unit) * unit;
+};
+
 const shown = (perS: number): string => Math.round(perS).toLocaleString("en-US");
 
-const toProblem = (demand: Demand, limitPerS: number, cores: number): Problem => {
+const toProblem = (demand: Demand, limit: number, cores: number): Problem => {
   const { path, value, peakPerS, generators } = demand;
-  // Two digits: the measurement is no better.
-  const limit = Math.max(SAFE_PER_S, Number(limitPerS.toPrecision(2)));
   const needed = Math.ceil(peakPerS / limit);
   const among = generators === 1 ? "" : ` among ${generators} generators`;
   const lower = `at most ${shown(limit * generators)} per second`;
@@ -104,7 +108,7 @@ export const findRateProblems = async (
   if (doubtful.length === 0) return [];
   const measured = await measure();
   if (measured === null) return [];
-  const limit = Math.max(SAFE_PER_S, measured * LOAD_MAX);
+  const limit = rounded(Math.max(SAFE_PER_S, measured * LOAD_MAX));
   return doubtful
     .filter((demand) => perGenerator(demand) > limit)
     .map((demand) => toProblem(demand, limit, cores));

@@ -48,6 +48,19 @@ describe("a rate", () => {
     ]);
   });
 
+  test("is refused with one that is let pass", async () => {
+    // Half of it is 14,700, which no rate between that and 15,000 may be told as 15,000.
+    const { options } = machine(29_400);
+    expect(await problemsOf(["workload.rate=14900/s"], options)).toMatchObject([
+      {
+        message:
+          "up to 14,900 requests per second, but one load generator on this machine keeps up with 14,000",
+        remedy: "at most 14,000 per second, or workload.generators: 2",
+      },
+    ]);
+    expect(await problemsOf(["workload.rate=14000/s"], options)).toEqual([]);
+  });
+
   test("beyond what all cores can do has no remedy but a lower one", async () => {
     const set = ["workload.rate=90000/s", "workload.generators=2"];
     expect(await problemsOf(set, machine().options)).toMatchObject([
