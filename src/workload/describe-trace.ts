@@ -87,7 +87,7 @@ const describeCompression = (workload: TraceWorkload): string => {
   const change =
     timeCompression > 1
       ? `all rates are ${timeCompression} times those of the trace`
-      : `all rates are ${1 / timeCompression} times lower than those of the trace`;
+      : `all rates are ${round(1 / timeCompression)} times lower than those of the trace`;
   return (
     `Time is compressed ${timeCompression}-fold: one traced minute lasts ${length} and keeps its number of requests, ` +
     `so ${change}, and what happens within a minute of the trace happens within ${length}.`
@@ -102,8 +102,14 @@ const PLACEMENTS: Readonly<Record<TraceWorkload["placement"], string>> = {
     "The requests of a function in a minute are a Poisson process; the trace's number is its mean.",
 };
 
-const describeSample = ({ sampleFunctions }: TraceWorkload): string | null => {
+const describeSample = (
+  { sampleFunctions }: TraceWorkload,
+  { functionCount }: CountTable,
+): string | null => {
   if (sampleFunctions === undefined) return null;
+  if (sampleFunctions >= functionCount) {
+    return `A sample of ${plural(sampleFunctions, "function")} is asked for, and the trace has no more than all that are replayed.`;
+  }
   const which =
     sampleFunctions < 1
       ? `each with probability ${sampleFunctions}`
@@ -129,7 +135,7 @@ export const describeTrace = (
   const summary = summariseTrace(workload, trace, seed);
   const about = workload.placement === "even" ? "" : "about ";
   const loadFactor = describeLoadFactor(workload);
-  const sample = describeSample(workload);
+  const sample = describeSample(workload, trace);
   return [
     `Replays minutes ${summary.firstMinute} to ${summary.lastMinute} of ${plural(summary.functions, "function")} ` +
       `(${summary.activeFunctions.toLocaleString("en-US")} of them active; the busiest has ${round(summary.busiestFunctionShare * 100)} % of the requests).`,

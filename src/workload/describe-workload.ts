@@ -14,7 +14,11 @@ import { distanceText, formatText, scalingText, startText } from "#workload/desc
 import { describeTrace } from "#workload/describe-trace.ts";
 import { arrivalsText, inSeconds, isExact, plural } from "#workload/load-text.ts";
 import type { RecordedWorkload } from "#workload/recorded-replay.ts";
-import type { RequestTrace, RequestTraceWorkload } from "#workload/request-trace.ts";
+import {
+  namesFunctions,
+  type RequestTrace,
+  type RequestTraceWorkload,
+} from "#workload/request-trace.ts";
 import { sendDuration } from "#workload/trace-schedule.ts";
 import type { WindowWorkload } from "#workload/window-replay.ts";
 
@@ -101,10 +105,13 @@ const describeReplay = (
   const length = inSeconds(facts.lastNs - facts.firstNs);
   const span = inSeconds(sendDuration(workload) * workload.timeCompression);
   const { distance } = workload;
-  const who =
+  const functions =
     facts.sources === 1
-      ? "Requests are spread over the model instances at random."
+      ? "Its only function asks one model instance, drawn with the seed."
       : `Its ${plural(facts.sources, "function")} take the model instances in turn, in an order drawn with the seed.`;
+  const who = namesFunctions(workload)
+    ? functions
+    : "Requests are spread over the model instances at random.";
   return [
     `Replays ${span} of a trace of ${plural(facts.requests, "request")} over ${length}, format ${formatText(workload)}, from ${startText(workload)} on.`,
     `Scaling: ${scalingText(workload)}.`,

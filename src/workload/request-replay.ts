@@ -8,6 +8,7 @@ import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import { GapDistribution } from "#workload/gap-distribution.ts";
 import { inSeconds } from "#workload/load-text.ts";
 import {
+  namesFunctions,
   type RequestTrace,
   RequestTraceReader,
   type RequestTraceWorkload,
@@ -202,12 +203,11 @@ export class RequestReplay implements ArrivalProcess {
     const due = this.#next;
     assert(due !== null, "no arrival is due");
     this.#next = this.#due.next();
-    const { instances, trace } = this.#options;
-    // Without sources there is nobody whose requests belong together.
-    const instance =
-      trace.facts.sources === 1
-        ? this.#choice.below(instances)
-        : (this.#order[due.source % instances] ?? 0);
+    const { instances, workload } = this.#options;
+    // Without functions there is nobody whose requests belong together.
+    const instance = namesFunctions(workload)
+      ? (this.#order[due.source % instances] ?? 0)
+      : this.#choice.below(instances);
     return { at: ns(due.at), instance, user: due.source, className: due.className };
   }
 

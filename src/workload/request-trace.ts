@@ -121,7 +121,7 @@ const azureLlm2023 = (): RowReader => {
   return new CsvRows(["TIMESTAMP"], (cell) => {
     const text = cell("TIMESTAMP");
     base ??= startOfDay(text);
-    const atNs = parseDateTime(text, base);
+    const atNs = base === null ? null : parseDateTime(text, base);
     const remedy = "an instant is written 2023-11-16 18:17:03.9799600";
     return atNs === null
       ? badInstant("TIMESTAMP", text, remedy)
@@ -129,12 +129,14 @@ const azureLlm2023 = (): RowReader => {
   });
 };
 
-/** A column of numbers that may count from long ago: the first one's whole units are taken from all. */
+/** A column of numbers that may count from long ago: the whole units of the first that is one are taken from all. */
 const counting = (column: string, unit: TraceLayout["unit"]) => {
   let base: bigint | null = null;
   return (text: string): number | Mistake => {
+    const at = parseInstant(text, unit, base ?? wholeUnits(text));
+    if (at === null) return badInstant(column, text);
     base ??= wholeUnits(text);
-    return parseInstant(text, unit, base) ?? badInstant(column, text);
+    return at;
   };
 };
 
@@ -147,16 +149,17 @@ const burstGpt = (): RowReader => {
   });
 };
 
-const csv = (column: string, unit: TraceLayout["unit"]): RowReader => {
-  const instant = counting(column, unit);
+/** `shown` is what the user calls the column. */
+const csv = (column: string, unit: TraceLayout["unit"], shown = column): RowReader => {
+  const instant = counting(shown, unit);
   return new CsvRows([column], (cell) => {
     const atNs = instant(cell(column));
     return typeof atNs === "number" ? { atNs, source: "", className: "csv" } : atNs;
   });
 };
 
-/** A whole number that a double holds. */
-const WHOLE = /^\d{1,15}$/;
+/** A whole number; whether a double holds it is asked of the instant. */
+const WHOLE = /^\d{1,16}$/;
 
 const recorded = (): RowReader =>
   new CsvRows(["at_ns", "instance", "user", "class"], (cell) => {
@@ -215,11 +218,15 @@ const rowReader = ({ format, column, unit }: TraceLayout): RowReader => {
       return recorded();
     case "parquet":
       // What is read of it is a text made for the purpose.
-      return csv("at", unit);
+      return csv("at", unit, column ?? "at");
     case "csv":
       return csv(column ?? "", unit);
   }
 };
+
+/** Whether rows name the function that was called. */
+export const namesFunctions = ({ format }: Pick<TraceLayout, "format">): boolean =>
+  format === "azure-functions-2021";
 
 /** Invocations are logged when they end; all other formats have their rows in the order of their instants. */
 const isByEnd = ({ format }: TraceLayout): boolean => format === "azure-functions-2021";

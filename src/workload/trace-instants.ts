@@ -7,15 +7,27 @@ export type TimeUnit = keyof typeof UNIT_NS;
 const EXACT_DIGITS = 15;
 
 const PLAIN = /^(\d+)(?:\.(\d*))?$/;
-const SCIENTIFIC = /^\d+(?:\.\d*)?e[+-]?\d+$/i;
+const SCIENTIFIC = /^(\d+)(?:\.(\d*))?e([+-]?\d+)$/i;
+/** With more places than these a number is as good as infinite, or none. */
+const PLACES_MAX = 400;
+
+/** "1.25e+3" as "1250.": the point moves, so that no digit is lost. Any other text as it is. */
+const withoutExponent = (text: string): string => {
+  const match = SCIENTIFIC.exec(text);
+  if (match === null) return text;
+  const [, whole = "", fraction = "", exponent = ""] = match;
+  const shift = Math.min(Math.max(Number(exponent), -PLACES_MAX), PLACES_MAX);
+  const point = whole.length + shift;
+  const digits = `${"0".repeat(Math.max(0, -point))}${whole}${fraction}`.padEnd(point, "0");
+  const end = Math.max(0, point);
+  return `${digits.slice(0, end) || "0"}.${digits.slice(end)}`;
+};
 
 /** A decimal number of units as ns after `base` whole units; null when it is none. Rounds to the nearest ns. */
 export const parseInstant = (text: string, unit: TimeUnit, base: bigint): number | null => {
-  const plain = PLAIN.exec(text);
+  const plain = PLAIN.exec(text) ?? PLAIN.exec(withoutExponent(text));
+  if (plain === null) return null;
   const size = UNIT_NS[unit];
-  if (plain === null) {
-    return SCIENTIFIC.test(text) ? Math.round((Number(text) - Number(base)) * size) : null;
-  }
   const [, whole = "", fraction = ""] = plain;
   const units =
     whole.length <= EXACT_DIGITS && base === 0n ? Number(whole) : Number(BigInt(whole) - base);
@@ -23,7 +35,8 @@ export const parseInstant = (text: string, unit: TimeUnit, base: bigint): number
 };
 
 /** Whole units before the point of a decimal number, as the base of a file whose instants count from long ago. */
-export const wholeUnits = (text: string): bigint => BigInt(/^\d+/.exec(text)?.[0] ?? "0");
+export const wholeUnits = (text: string): bigint =>
+  BigInt(/^\d+/.exec(withoutExponent(text))?.[0] ?? "0");
 
 const DATE_TIME = /^(\d{4})-(\d{2})-(\d{2})[ T](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:Z|\+00:00)?$/;
 
@@ -54,9 +67,9 @@ export const parseDateTime = (text: string, baseSeconds: number): number | null 
   return seconds * 1e9 + Math.round(Number(`0.${match[7] ?? "0"}`) * 1e9);
 };
 
-/** Seconds of the epoch at which the day of an instant begins. */
-export const startOfDay = (text: string): number => {
+/** Seconds of the epoch at which the day of an instant begins; null when the text does not begin with a day. */
+export const startOfDay = (text: string): number | null => {
   const whole = `${text.slice(0, 10)} 00:00:00`;
   const ns = parseDateTime(whole, 0);
-  return ns === null ? 0 : Math.round(ns / 1e9);
+  return ns === null ? null : Math.round(ns / 1e9);
 };

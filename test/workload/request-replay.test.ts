@@ -96,6 +96,15 @@ describe("rows in the order of their ends", () => {
   });
 });
 
+test("the requests of a trace's only function stay together", () => {
+  const workload = workloadOf({ format: "azure-functions-2021", column: null });
+  const rows = Array.from({ length: 50 }, (_, i) => `a,f,${i + 1},0.5`).join("\n");
+  const trace = traceOf(workload, `app,func,end_timestamp,duration\n${rows}\n`);
+  const arrivals = takeAll(replayOf(workload, trace));
+  expect(arrivals).toHaveLength(10);
+  expect(new Set(arrivals.map(({ instance }) => instance)).size).toBe(1);
+});
+
 describe("counts", () => {
   const workload = workloadOf({ loadFactor: 0.25 });
   const trace = traceOf(workload, POISSON);

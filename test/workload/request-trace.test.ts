@@ -1,7 +1,7 @@
 /** Traces with a row per request: every format, exact instants, every mistake with its line, long and broken texts. */
 import { describe, expect, test } from "bun:test";
 import { RequestTraceReader, scanTrace, type TraceLayout } from "#workload/request-trace.ts";
-import { parseDateTime, parseInstant, startOfDay } from "#workload/trace-instants.ts";
+import { parseDateTime, parseInstant, startOfDay, wholeUnits } from "#workload/trace-instants.ts";
 import { LINE_LENGTH_MAX, TraceLines } from "#workload/trace-lines.ts";
 import { piecesOf } from "./workloads.ts";
 
@@ -25,6 +25,9 @@ describe("instants", () => {
     ["27482", "ms", 27_482_000_000],
     ["3.", "s", 3_000_000_000],
     ["9.5e-07", "s", 950],
+    ["1.25E+3", "ms", 1_250_000_000],
+    ["12e-1", "s", 1_200_000_000],
+    ["5e-401", "s", 0],
     ["7", "ns", 7],
     // A nanosecond beyond nine digits is rounded to the nearest one.
     ["1.0000000016", "s", 1_000_000_002],
@@ -42,6 +45,8 @@ describe("instants", () => {
     expect(parseInstant("1700000000000000001", "ns", base)).toBe(1);
     expect(parseInstant("1700000000000000004", "ns", base)).toBe(4);
     expect(parseInstant("1700000001.000000003", "s", 1_700_000_000n)).toBe(1_000_000_003);
+    expect(parseInstant("1.700000001000000003e+09", "s", 1_700_000_000n)).toBe(1_000_000_003);
+    expect(wholeUnits("1.700000001000000003e+09")).toBe(1_700_000_001n);
   });
 
   test("are dates as well", () => {
@@ -99,6 +104,17 @@ describe("formats", () => {
     expect(read(layout("mooncake"), text).rows.map(({ atNs }) => atNs)).toEqual([0, 3_052_000_000]);
   });
 
+  test("CSV: instants with exponents, as numerical libraries write them", () => {
+    const text = "at\n1.700000000000000000e+09\n1.700000000500000000e+09\n";
+    expect(read(layout("csv", "at"), text).rows.map(({ atNs }) => atNs)).toEqual([0, 5e8]);
+  });
+
+  test("a recorded schedule of more than eleven days", () => {
+    const text = "at_ns,instance,user,class\n0,0,0,a\n2000000000000000,1,0,a\n";
+    const { rows } = read(layout("recorded", null, "ns"), text);
+    expect(rows.map(({ atNs }) => atNs)).toEqual([0, 2e15]);
+  });
+
   test("CSV: a column by its name, equal instants, quotes, a byte order mark, blank lines at the end", () => {
     const text = '\uFEFFname,"at"\n"x,y",1.5\n"x",1.5\n,2\n\n\n';
     const { rows, problems } = read(layout("csv", "at", "ms"), text);
@@ -119,6 +135,24 @@ describe("mistakes", () => {
     ["a negative instant", csv, "at\n-1\n", [[2, "at", "the instant is negative"]]],
     ["no instant", csv, "at,b\n,2\n", [[2, "at", "the instant is missing"]]],
     ["NaN", csv, "at\nNaN\n3\n", [[2, "at", "no instant"]]],
+    [
+      "a first instant that is none, which says nothing of those after it",
+      csv,
+      "at\nx\n1700000000\n1700000001\n",
+      [[2, "at", "no instant"]],
+    ],
+    [
+      "a first date that is none",
+      layout("azure-llm-2023"),
+      "TIMESTAMP\nx\n2023-11-16 18:17:03\n",
+      [[2, "TIMESTAMP", "no instant"]],
+    ],
+    [
+      "a row of a Parquet file, whose column has the user's name",
+      layout("parquet", "when"),
+      "at\n1\nnull\n",
+      [[3, "when", "no instant"]],
+    ],
     ["a wrong width", csv, "at,b\n1\n", [[2, "", "the line has 1 fields, the header has 2"]]],
     ["an open quote", csv, 'at\n"1\n', [[2, "", "unclosed quote"]]],
     [
