@@ -5,6 +5,7 @@ import {
   choice,
   duration,
   fraction,
+  type Reader,
   type ReaderKind,
   rate,
   text,
@@ -13,6 +14,7 @@ import {
   yesOrNo,
 } from "#experiment/reading.ts";
 import { azureFunctions2019, recorded, requestTrace, servegen } from "#experiment/trace-schemas.ts";
+import { err } from "#stdx/result.ts";
 
 /** The arrival processes, as `workload.arrivals` names them. */
 export const ARRIVALS = [
@@ -196,8 +198,26 @@ const modelNames = z
   .optional();
 
 const named = { arrivals: key(choice("arrival process", ARRIVALS)) };
+
+/** One that is known, but not as a part, is no slip of the pen. */
+const partArrivals = (): Reader<PartArrivals> => {
+  const { kind, read } = choice("arrival process of a part", PART_ARRIVALS);
+  return {
+    kind,
+    read: (value) => {
+      const known = oneOf(value, ARRIVALS);
+      if (known === null || oneOf(known, PART_ARRIVALS) !== null) return read(value);
+      const all = PART_ARRIVALS.map((name) => `"${name}"`).join(", ");
+      return err({
+        message: `"${known}" cannot be a part of a mix, only a workload of its own`,
+        remedy: `one of ${all}`,
+      });
+    },
+  };
+};
+
 const partNamed = {
-  arrivals: key(choice("arrival process of a part", PART_ARRIVALS)),
+  arrivals: key(partArrivals()),
   models: modelNames,
 };
 

@@ -271,8 +271,22 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
   withWorkload("a part that is a mix", parts('a: { arrivals: "mix", parts: {} }'), [
     [
       'workload.parts.a.arrivals = "mix"',
-      '"mix" is no known arrival process of a part',
-      'arrival process of a part: one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop"',
+      '"mix" cannot be a part of a mix, only a workload of its own',
+      'one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop"',
+    ],
+  ]),
+  withWorkload("a part that is a trace", parts('a: { arrivals: "trace", trace: "day.csv" }'), [
+    [
+      'workload.parts.a.arrivals = "trace"',
+      '"trace" cannot be a part of a mix, only a workload of its own',
+      'one of "poisson", "constant", "gamma", "weibull", "markov-modulated", "closed-loop"',
+    ],
+  ]),
+  withWorkload("a part with a mistyped process", parts('a: { arrivals: "poison" }'), [
+    [
+      'workload.parts.a.arrivals = "poison"',
+      '"poison" is no known arrival process of a part',
+      'write "poisson"',
     ],
   ]),
   withWorkload("a part with a key of another process", parts(`a: { ${PART}, cv: 2 }`), [
