@@ -112,16 +112,17 @@ const missingFile = (
   tried: readonly string[],
   cwd: string,
 ): Problem => {
-  const wanted = basename(place.name, ".csv");
+  const extension = /\.(?:csv|jsonl|parquet|txt)$/.exec(place.name)?.[0] ?? ".csv";
+  const wanted = basename(place.name, extension);
   const there = [...new Set(tried.map((path) => dirname(path)))].flatMap((folder) => {
     try {
-      return readdirSync(folder).filter((each) => each.endsWith(".csv"));
+      return readdirSync(folder).filter((each) => each.endsWith(extension));
     } catch {
       // A folder that cannot be listed has nothing to suggest.
       return [];
     }
   });
-  const names = [...new Set(there.map((each) => basename(each, ".csv")))].toSorted();
+  const names = [...new Set(there.map((each) => basename(each, extension)))].toSorted();
   const near = nearest(wanted, names);
   return {
     path: place.path,
@@ -129,10 +130,13 @@ const missingFile = (
     message: `no such file; looked for ${tried.map((path) => shownPath(path, cwd)).join(", ")}`,
     remedy:
       near === null
-        ? `a CSV file${names.length > 0 ? `; there are ${names.join(", ")}` : ""}`
+        ? `${extension === ".csv" ? "a CSV file" : `a file *${extension}`}${names.length > 0 ? `; there are ${listNames(names)}` : ""}`
         : `is "${near}" meant?`,
   };
 };
+
+/** Files of one name that are listed as missing; the rest is counted. */
+const MISSING_LISTED_MAX = 5;
 
 /** Whether all files that a name stands for are there. */
 const isThere = (name: string): boolean => expandTraceName(name).every(isFile);
@@ -148,9 +152,15 @@ const missingFiles = (
     const files = tried.map((name) => expandTraceName(name)[0] ?? name);
     return [missingFile(place, files, cwd)];
   }
-  return expandTraceName(partly)
-    .filter((path) => !isFile(path))
-    .map((path) => missingFile({ ...place, name: path }, [path], cwd));
+  const gone = expandTraceName(partly).filter((path) => !isFile(path));
+  const more = gone.length - MISSING_LISTED_MAX;
+  return gone.slice(0, MISSING_LISTED_MAX).map((path, index) => {
+    const problem = missingFile({ ...place, name: path }, [path], cwd);
+    const isLast = index === MISSING_LISTED_MAX - 1 && more > 0;
+    return isLast
+      ? { ...problem, message: `${problem.message}; and ${more} more files are missing` }
+      : problem;
+  });
 };
 
 const messageOf = (error: unknown): string =>

@@ -1,5 +1,5 @@
 /** Turns traces in Parquet into text before they are read, since only the query engine reads Parquet. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Workload } from "#experiment/resolved.ts";
@@ -9,10 +9,20 @@ import type { RequestTraceWorkload } from "#workload/request-trace.ts";
 
 const DIGITS = { s: 9, ms: 6, us: 3, ns: 0 } as const;
 
-/** Texts of Parquet files, by file, column and unit; they go when the process ends. */
+/** Takes a file's name away where it can be read without; elsewhere it goes when the process ends of itself. */
+const withoutName = (path: string, folder: string): string => {
+  const link = `/proc/self/fd/${openSync(path, "r")}`;
+  if (existsSync(link)) {
+    rmSync(folder, { recursive: true, force: true });
+    return link;
+  }
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return path;
+};
+
+/** Texts of Parquet files, by file, column and unit; they go when the process ends, on Linux however it ends. */
 export class ParquetTexts {
   readonly #texts = new Map<string, Result<string, string>>();
-  #folder: string | null = null;
 
   /** Makes the texts of those workloads that replay Parquet; their paths are absolute. */
   async prepare(workloads: readonly Workload[]): Promise<void> {
@@ -29,8 +39,8 @@ export class ParquetTexts {
   }
 
   async #convert(workload: RequestTraceWorkload): Promise<Result<string, string>> {
-    const folder = this.#makeFolder();
-    const outPath = join(folder, `${this.#texts.size}.csv`);
+    const folder = mkdtempSync(join(tmpdir(), "escapement-parquet-"));
+    const outPath = join(folder, "text.csv");
     const written = await writeParquetInstants({
       path: workload.trace,
       column: workload.column ?? "",
@@ -38,15 +48,9 @@ export class ParquetTexts {
       outPath,
       spillFolder: join(folder, "spill"),
     });
-    return written.ok ? ok(outPath) : written;
-  }
-
-  #makeFolder(): string {
-    if (this.#folder !== null) return this.#folder;
-    const folder = mkdtempSync(join(tmpdir(), "escapement-parquet-"));
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-    this.#folder = folder;
-    return folder;
+    if (written.ok) return ok(withoutName(outPath, folder));
+    rmSync(folder, { recursive: true, force: true });
+    return written;
   }
 }
 

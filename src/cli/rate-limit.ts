@@ -1,7 +1,8 @@
 /** Refuses rates beyond what a load generator on this machine can do, before anything is started. */
 import type { LoadedExperiment } from "#cli/load-experiment.ts";
 import { workloadInputs } from "#cli/workload-lines.ts";
-import type { PlannedRun, Problem } from "#experiment/resolved.ts";
+import { countOf } from "#experiment/problem.ts";
+import type { PlannedRun, Problem, Workload } from "#experiment/resolved.ts";
 import { assert } from "#stdx/assert.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
 import { peakOfArrivals, peakOfLoad } from "#workload/peak-rate.ts";
@@ -41,6 +42,27 @@ const peakOf = (run: PlannedRun, loaded: Loaded): number => {
   }
 };
 
+/** The key that makes a workload's peak, and its value for people. */
+const placeOf = (workload: Workload, peakPerS: number): readonly [path: string, value: string] => {
+  switch (workload.arrivals) {
+    case "mix":
+      return ["workload.parts", workload.parts.map(({ name }) => name).join(", ")];
+    case "markov-modulated":
+      return ["workload.states", countOf(workload.states.length, "state")];
+    case "closed-loop":
+      return ["workload.concurrency", String(workload.concurrency)];
+    case "azure-functions-2019":
+    case "trace":
+    case "servegen":
+    case "recorded":
+      return ["workload.trace", JSON.stringify(workload.trace)];
+    default:
+      return workload.shape === undefined
+        ? ["workload.rate", `"${peakPerS}/s"`]
+        : ["workload.shape", `"${workload.shape.kind}"`];
+  }
+};
+
 interface Demand {
   readonly path: string;
   readonly value: string;
@@ -56,14 +78,13 @@ const demandsOf = (loaded: Loaded): readonly Demand[] => {
     const identity = JSON.stringify(run.workload);
     const peakPerS = peaks.get(identity) ?? peakOf(run, loaded);
     peaks.set(identity, peakPerS);
-    const hasRate = "ratePerS" in run.workload && run.workload.shape === undefined;
-    const path = hasRate ? "workload.rate" : "workload";
+    const [path, value] = placeOf(run.workload, peakPerS);
     const swept = loaded.plan.sweep.find((each) => each.path === path);
     const entry = run.point.find((each) => each.path === path);
     const index = swept?.values.indexOf(entry?.value ?? "") ?? -1;
     const demand = {
       path: index < 0 ? path : `sweep["${path}"][${index}]`,
-      value: hasRate ? `"${peakPerS}/s"` : `"${run.workload.arrivals}"`,
+      value,
       peakPerS,
       generators: generatorsOf(run.workload),
     };

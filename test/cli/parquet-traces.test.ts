@@ -1,5 +1,6 @@
 /** Traces in Parquet: timestamps and numbers come through to the nanosecond, and what is no trace is refused. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { showPlan } from "#cli/show-plan.ts";
 import { workloadInputs } from "#cli/workload-lines.ts";
@@ -64,6 +65,13 @@ describe("a Parquet file", () => {
     expect(await instantsOf('column: "at"')).toEqual([0, 1, 1_500_000_007]);
     expect(await instantsOf('column: "at", unit: "ns"')).toEqual([0, 1, 1_500_000_007]);
     expect(await instantsOf('column: "at", unit: "ms"')).toEqual([0, 1, 1_500_000_007]);
+  });
+
+  test.skipIf(!existsSync("/proc/self/fd"))("leaves no file that has a name", async () => {
+    await writeParquet('select * from (values (1), (9)) t("at")');
+    expect(await instantsOf('column: "at"')).toEqual([0]);
+    await folder.refusal(await load('column: "no"'));
+    expect(readdirSync(folder.path).filter((name) => name.startsWith("escapement-"))).toEqual([]);
   });
 
   test("of numbers is read in its unit", async () => {

@@ -84,6 +84,28 @@ describe("a rate", () => {
     ]);
   });
 
+  test("of bursts, of a mix and of states is named by the key that makes it", async () => {
+    const fast = 'arrivals: "poisson", rate: perSecond(30_000)';
+    const loads = [
+      'arrivals: "poisson", rate: perSecond(1), shape: { kind: "bursts", peak: perSecond(30_000), every: seconds(1), length: ms(100) }',
+      `arrivals: "mix", parts: { a: { ${fast} }, b: { ${fast} } }`,
+      'arrivals: "markov-modulated", states: [{ rate: perSecond(0), mean: seconds(1) }, { rate: perSecond(30_000), mean: seconds(1) }]',
+    ];
+    const found: unknown[] = [];
+    for (const load of loads) {
+      using folder = new ExperimentFolder();
+      const text = VALID.replace('arrivals: "poisson", rate: perSecond(100)', load);
+      const loaded = await folder.load(await folder.write("mine.ts", text));
+      for (const { path, value } of await findRateProblems(loaded, machine().options))
+        found.push([path, value]);
+    }
+    expect(found).toEqual([
+      ["workload.shape", '"bursts"'],
+      ["workload.parts", "a, b"],
+      ["workload.states", "2 states"],
+    ]);
+  });
+
   test("is let pass where nothing could be measured", async () => {
     expect(await problemsOf(["workload.rate=90000/s"], machine(null).options)).toEqual([]);
   });

@@ -117,6 +117,28 @@ describe("workload", () => {
     const missing = await run(folder);
     expect(missing.exitCode).toBe(5);
     expect(missing.stderr).toContain("chunk-3-trace.csv");
+    await folder.write(
+      "mine.ts",
+      VALID.replace('arrivals: "poisson", rate: perSecond(100)', load(999)),
+    );
+    const many = await run(folder);
+    // 997 are missing, of which five are listed.
+    expect(many.stderr).toContain("chunk-7-trace.csv; and 992 more files are missing");
+    expect(many.stderr).not.toContain("chunk-8-trace.csv");
+  });
+
+  test("overwrites nothing that the experiment reads", async () => {
+    using folder = new ExperimentFolder();
+    const recorded = "at_ns,instance,user,class\n0,0,0,a\n";
+    await folder.write("r.csv", recorded);
+    const load = 'arrivals: "recorded", trace: "r.csv" as string';
+    await folder.write("mine.ts", VALID.replace('arrivals: "poisson", rate: perSecond(100)', load));
+    for (const out of ["r.csv", "mine.ts"]) {
+      const refused = await run(folder, "--run", "00-slo=25ms-rep=1", "--out", out);
+      expect(refused.exitCode).toBe(2);
+      expect(refused.stderr).toContain(`--out would overwrite ${join(folder.path, out)}`);
+    }
+    expect(await Bun.file(join(folder.path, "r.csv")).text()).toBe(recorded);
   });
 
   test("draws the rate and the gaps, and follows --set", async () => {

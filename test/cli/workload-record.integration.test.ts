@@ -95,6 +95,15 @@ test("what cannot be recorded is refused", async () => {
   expect(wrongRun.stderr).toContain('no run is named "07-rep=1"; there are 00-rep=1');
   const wrongPlace = workload("record", results, "00-rep=1", "--out", "none/x.csv");
   expect(wrongPlace.stderr).toContain("there is no folder");
+  const isFolder = workload("record", results, "00-rep=1", "--out", ".");
+  expect(isFolder).toMatchObject({ exitCode: 5 });
+  expect(isFolder.stderr).toContain("it is a folder");
+  const raw = join(results, "runs/00-rep=1/telemetry/client_log.tsv");
+  const before = readFileSync(raw, "utf8");
+  const isRaw = workload("record", results, "00-rep=1", "--out", raw);
+  expect(isRaw).toMatchObject({ exitCode: 5 });
+  expect(isRaw.stderr).toContain("what runs left behind is never changed");
+  expect(readFileSync(raw, "utf8")).toBe(before);
   const notResults = workload("record", folder.path, "00-rep=1", "--out", "x.csv");
   expect(notResults.exitCode).not.toBe(0);
   expect(workload("record", basename(results), "--out", "x.csv").stderr).toContain(

@@ -1,6 +1,6 @@
 /** The `workload record` command: the requests that a run scheduled, as a file that replays them exactly. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
 import type { Command } from "commander";
 import { derivedFolderOf, openResultsOrExit } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
@@ -56,6 +56,15 @@ const sha256Of = async (path: string): Promise<string> => {
   return hasher.digest("hex");
 };
 
+/** Why a recording cannot be written there; null when nothing is in the way. */
+const whyUnwritable = (path: string, results: string): string | null => {
+  const parent = dirname(path);
+  if (!existsSync(parent)) return `there is no folder ${parent}`;
+  if (existsSync(path) && statSync(path).isDirectory()) return "it is a folder";
+  const raw = join(results, FILES.runs);
+  return path.startsWith(`${raw}${sep}`) ? "what runs left behind is never changed" : null;
+};
+
 const record = async (
   context: CliContext,
   { dir, name }: { readonly dir: string; readonly name: string },
@@ -106,10 +115,8 @@ export const registerWorkloadRecordCommand = (workload: Command, context: CliCon
     .requiredOption("--out <file>", "the file to write")
     .action((dir: string, name: string, { out }: { readonly out: string }) => {
       const path = resolve(context.cwd, out);
-      const parent = dirname(path);
-      if (!existsSync(parent)) {
-        throw new UserError(EXIT.BAD_INPUT, `cannot write ${path}: there is no folder ${parent}`);
-      }
+      const reason = whyUnwritable(path, resolve(context.cwd, dir));
+      if (reason !== null) throw new UserError(EXIT.BAD_INPUT, `cannot write ${path}: ${reason}`);
       return record(context, { dir, name }, path);
     });
 };

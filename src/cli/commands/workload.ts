@@ -144,6 +144,11 @@ const runWorkload = async (
     throw new UserError(EXIT.USAGE, `${message}; choose one with --run: ${names}`);
   }
   const outPath = options.out === undefined ? null : resolve(context.cwd, options.out);
+  const read = [loaded.path, ...loaded.inputs.map(({ path }) => path)];
+  if (outPath !== null && read.includes(outPath)) {
+    const message = `--out would overwrite ${outPath}, which the experiment reads; name another file`;
+    throw new UserError(EXIT.USAGE, message);
+  }
   for (const schedule of schedules) {
     const lines = showOne(schedule, loaded, { ...options, outPath });
     process.stdout.write(`${lines.join("\n")}\n\n`);
