@@ -28,6 +28,7 @@ import { type RenderedReport, renderReport } from "#report/report.ts";
 import { verdictLines } from "#report/verdicts.ts";
 import { fromStoredKeys } from "#stdx/stored-keys.ts";
 import { FILES, type Manifest } from "#telemetry/results.ts";
+import { countDispersion } from "#workload/dispersion.ts";
 
 export interface BuildReportOptions {
   /** A results folder of ours, or any folder that holds Clockwork logs (never written to). */
@@ -145,6 +146,7 @@ export const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
     analysis: run,
     sloNs: planned?.system.sloNs ?? null,
     isExpectedExact: planned !== undefined && isExpectedExact(planned.workload),
+    countDispersion: planned === undefined ? null : countDispersion(planned.workload),
     isSteady: planned !== undefined && isSteady(planned.workload),
   });
 };

@@ -30,6 +30,8 @@ export interface ExaminedRun {
   readonly sloNs: number | null;
   /** Whether the announced number of requests is exact, or the mean of a random process. */
   readonly isExpectedExact: boolean;
+  /** Where it is a mean, the variance of that number ÷ its mean: 1 for Poisson arrivals; null where nobody can say. */
+  readonly countDispersion: number | null;
   /** Whether the rate is meant to stay the same, so that a trend within the window is not the workload's own. */
   readonly isSteady: boolean;
 }

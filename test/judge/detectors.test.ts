@@ -351,6 +351,15 @@ describe("detectors", () => {
     expect(findingsOf(worse, { isSteady: false })).toEqual(["suspect cold-starts"]);
   });
 
+  test("a number of requests that is drawn may be off the further, the burstier its load is", () => {
+    // 300 off 1300: 8.3 standard deviations of a Poisson count, 2.1 where gaps have a CV of 4.
+    const found = (countDispersion: number | null) =>
+      findingsOf(expecting(1300), { isExpectedExact: false, countDispersion });
+    expect(found(1)).toEqual(["suspect expected-sigmas"]);
+    expect(found(16)).toEqual([]);
+    expect(found(null)).toEqual([]);
+  });
+
   test("a window of few requests says nothing of its beginning", () => {
     const few = segments({ 0: { scheduled: 19, latencyP50Ns: 50 * MS } });
     expect(findingsOf(few)).toEqual([]);

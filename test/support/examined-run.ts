@@ -208,6 +208,7 @@ export const examined = (
   analysis: { ...SOUND_RUN, ...change },
   sloNs: 100e6,
   isExpectedExact: true,
+  countDispersion: 1,
   isSteady: true,
   ...more,
 });

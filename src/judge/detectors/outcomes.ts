@@ -19,7 +19,7 @@ const unanswered = ({ analysis: run }: ExaminedRun): readonly Finding[] => {
 };
 
 const unexpected = (run: ExaminedRun): readonly Finding[] => {
-  const { analysis, isExpectedExact } = run;
+  const { analysis, isExpectedExact, countDispersion: dispersion } = run;
   const expected = analysis.stored?.expected_requests ?? null;
   if (expected === null || analysis.view !== "client" || !isDoneRun(run)) return [];
   const scheduled = scheduledIn(analysis);
@@ -33,7 +33,8 @@ const unexpected = (run: ExaminedRun): readonly Finding[] => {
     const share = off < 1 ? 0 : off / Math.max(1, expected);
     return exceeding({ kind: "expected-share", observed: share }, words);
   }
-  const sigmas = off / Math.sqrt(Math.max(1, expected));
+  if (dispersion === null) return [];
+  const sigmas = off / Math.sqrt(Math.max(1, expected * dispersion));
   return exceeding({ kind: "expected-sigmas", observed: sigmas }, words);
 };
 
