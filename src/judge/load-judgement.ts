@@ -56,6 +56,24 @@ const singleSureness = (
   return { above: value - bound >= reach ? 1 : 0, below: bound - value >= reach ? 1 : 0 };
 };
 
+/**
+ * Several runs. Shares that are all alike, such as 100 %, show no spread, but so they do by chance: unless they are the
+ * bound itself, all requests together decide.
+ */
+const severalSureness = (
+  goal: Goal,
+  found: readonly Measured["values"][number][],
+): Sureness | null => {
+  const values = found.map(({ value }) => value);
+  const [first] = values;
+  const bound = boundOf(goal);
+  const isAlike = values.length > 1 && values.every((value) => value === first);
+  if (!isAlike || first === undefined || first === bound || METRIC_UNITS[goal.metric] !== "share")
+    return meanSureness(values, bound);
+  const samples = found.reduce((sum, run) => sum + run.samples, 0);
+  return singleSureness(goal, { value: first, samples }, 0);
+};
+
 const judgeGoal = (
   goal: Goal,
   found: readonly Measured["values"][number][],
@@ -63,9 +81,9 @@ const judgeGoal = (
 ): LoadJudgement => {
   const values = found.map(({ value }) => value);
   const [only] = found;
-  const bound = boundOf(goal);
   const sureness =
-    meanSureness(values, bound) ?? (only === undefined ? null : singleSureness(goal, only, spread));
+    severalSureness(goal, found) ??
+    (only === undefined ? null : singleSureness(goal, only, spread));
   const meets = isMet(goal, meanOf(values));
   if (sureness === null) return { meets, isClear: false };
   const isAbove = meets === (goal.atLeast !== null);
