@@ -38,20 +38,28 @@ const reasonOf = ({ view, loads }: Capacity, side: Side): string => {
     : `the lowest load of the search, ${loads[0]?.value}, misses the goal`;
 };
 
+/** Beyond an end of the ladder nothing was measured: a claim is known not to hold only where it is about that end. */
+const isRefuted = (check: Check, { view, loads }: Capacity, side: Side): boolean => {
+  const isBelow = side === "atLeast";
+  if ((isBelow ? view.bracket.low : view.bracket.high) !== null) return false;
+  const end = isBelow ? 0 : loads.length - 1;
+  const [state, load] = [view.states[end], loads[end]?.load ?? 0];
+  if (state?.kind !== "judged" || !state.isClear) return false;
+  return isBelow ? (check.atLeast ?? 0) >= load : (check.atMost ?? 0) <= load;
+};
+
 const judgeSide = (
   check: Check,
   capacity: Capacity,
   side: Side,
 ): Pick<CheckResult, "status" | "observed" | "reason"> => {
-  const { step, bracket, states } = capacity.view;
+  const { step } = capacity.view;
   const end = step.kind === "done" ? endOf(capacity, side) : null;
   if (end !== null) {
     const holds = side === "atLeast" ? end >= (check.atLeast ?? 0) : end <= (check.atMost ?? 0);
     return { status: holds ? "pass" : "fail", observed: end, reason: "" };
   }
-  // Beyond an end of the ladder, where the first or the last load was measured, the claim is known not to hold.
-  const isBeyond = side === "atLeast" ? bracket.low === null : bracket.high === null;
-  const isKnown = step.kind === "done" && isBeyond && states[0]?.kind !== "given-up";
+  const isKnown = step.kind === "done" && isRefuted(check, capacity, side);
   const status = isKnown ? "fail" : "not-evaluated";
   return { status, observed: null, reason: reasonOf(capacity, side) };
 };

@@ -55,6 +55,13 @@ describe("a claim without an end to hold it against", () => {
     ["counts what is sure", { atLeast: 200 }, unclear, "fail"],
     ["fails below the ladder", { atLeast: 100 }, () => 0.5, "fail"],
     ["fails above the ladder", { atMost: 800 }, () => 1, "fail"],
+    [
+      "is not judged where nothing so low was measured",
+      { atLeast: 99 },
+      () => 0.5,
+      "not-evaluated",
+    ],
+    ["is not judged where nothing so high was measured", { atMost: 801 }, () => 1, "not-evaluated"],
     ["passes above the ladder", { atLeast: 800 }, () => 1, "pass"],
     [
       "is not judged where the generator gave up",
