@@ -19,9 +19,13 @@ export const runLabel = (input: ReportInput, run: ReportedRun): string => {
   return input.repetitions > 1 ? `${label}, repetition ${run.repetition}` : label;
 };
 
-/** The same with its verdict, where its numbers cannot be taken as they stand. */
+/** A label with the run's verdict, where its numbers cannot be taken as they stand. */
+export const withVerdict = (label: string, { verdict }: Pick<ReportedRun, "verdict">): string =>
+  verdict === "VALID" ? label : `${label} (${verdict})`;
+
+/** A run in words, with its verdict where that is not VALID. */
 export const markedLabel = (input: ReportInput, run: ReportedRun): string =>
-  run.verdict === "VALID" ? runLabel(input, run) : `${runLabel(input, run)} (${run.verdict})`;
+  withVerdict(runLabel(input, run), run);
 
 const labelOfGroup = (input: ReportInput, label: string, runs: readonly ReportedRun[]): string => {
   const [only] = runs;

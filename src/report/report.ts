@@ -8,7 +8,14 @@ import { earlyEndText } from "#report/early-ends.ts";
 import { grouped, perSecond, plural } from "#report/format.ts";
 import { headlineOf } from "#report/headline.ts";
 import { type HeadlineChart, headlineChart } from "#report/headline-chart.ts";
-import { evenlyChosen, pointLabel, runLabel, runNumber, shortLabel } from "#report/labels.ts";
+import {
+  evenlyChosen,
+  pointLabel,
+  runLabel,
+  runNumber,
+  shortLabel,
+  withVerdict,
+} from "#report/labels.ts";
 import { latencyCdfChart } from "#report/latency-chart.ts";
 import { machineSection } from "#report/machine.ts";
 import { details, image, paragraphs } from "#report/markdown.ts";
@@ -65,8 +72,8 @@ const shownRuns = (input: ReportInput, usable: readonly ReportedRun[], most: num
   const isSweep = input.runs.some((run) => run.point.length > 0);
   const isThinned = isSweep && input.repetitions > 1;
   const runs = isThinned
-    ? [...Map.groupBy(usable, (run) => pointLabel(run)).values()].flatMap((group) =>
-        group.slice(0, 1),
+    ? [...Map.groupBy(usable, (run) => pointLabel(run)).values()].flatMap(
+        (group) => group.find(isUsable) ?? group.slice(0, 1),
       )
     : usable;
   const shown = evenlyChosen(runs, most);
@@ -75,7 +82,10 @@ const shownRuns = (input: ReportInput, usable: readonly ReportedRun[], most: num
     shown.length < runs.length ? `${shown.length} of ${runs.length} shown` : "",
   ];
   return {
-    runs: shown.map((run) => ({ label: isThinned ? pointLabel(run) : runLabel(input, run), run })),
+    runs: shown.map((run) => ({
+      label: withVerdict(isThinned ? pointLabel(run) : runLabel(input, run), run),
+      run,
+    })),
     note: notes.filter((note) => note !== "").join(", "),
   };
 };
@@ -141,6 +151,7 @@ const batchSizesOf = (input: ReportInput): NamedChart | null => {
   const rows = runs.map(({ label, run }) => ({
     label: shortLabel(label),
     sizes: run.analysis.batchSizes,
+    verdict: run.verdict,
   }));
   const [only] = rows;
   if (only === undefined) return null;
@@ -152,7 +163,8 @@ const batchSizesOf = (input: ReportInput): NamedChart | null => {
     const subtitle = `successful infer actions in the measurement window${note === "" ? "" : `; ${note}`}`;
     return { file, alt: title, spec: batchSharesChart({ title, subtitle, runs: rows }) };
   }
-  const subtitle = `${grouped(actions)} successful infer actions with ${plural(requests, "request")}`;
+  const mark = only.verdict === "VALID" ? "" : `${only.verdict}: `;
+  const subtitle = `${mark}${grouped(actions)} successful infer actions with ${plural(requests, "request")}`;
   return { file, alt: title, spec: batchSizesChart({ title, subtitle, runs: rows }) };
 };
 
