@@ -159,14 +159,9 @@ const capacitiesOf = (plan: Plan | null, runs: readonly RunAnalysis[]): readonly
         runs.map((run) => toSearchedRun(plan, run, verdictOf(plan, run))),
       );
 
-/** A search repeats runs that count for nothing: what the experiment claims is not about them. */
+/** A search repeats INVALID runs, or takes an overload for an answer: what the experiment claims is not about them. */
 const isClaimedOn = (run: ReportedRun, capacities: readonly Capacity[]): boolean =>
-  !capacities.some(({ trials }) =>
-    trials.some(
-      ({ run: { index }, observation }) =>
-        index === run.analysis.index && observation.kind === "void",
-    ),
-  );
+  capacities.length === 0 || run.verdict !== "INVALID";
 
 const judged = (plan: Plan | null, runs: readonly ReportedRun[]) =>
   judgeChecks(

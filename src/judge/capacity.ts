@@ -18,6 +18,8 @@ export interface SearchedRun {
   readonly startedNs: bigint;
   readonly metrics: RunAnalysis["metrics"];
   readonly verdict: Verdict;
+  /** Whether anything speaks against it beside what an overload and a stop rule do by themselves. */
+  readonly isDisturbed: boolean;
   /** Why it counts neither way, or misses the goals whatever its metrics are; null when they decide. */
   readonly exception:
     | { readonly kind: "void"; readonly isGenerator: boolean; readonly reason: string }
@@ -61,11 +63,18 @@ const OVERLOAD_KINDS: readonly FindingKind[] = ["unknown", "server-errors"];
 /** Findings that a stop rule causes which ends a run before much was measured: no reason to try again. */
 const STOP_KINDS: readonly FindingKind[] = ["no-requests", "expected-share", "expected-sigmas"];
 
+const stopOf = (run: RunAnalysis) =>
+  run.stored?.state === "done" ? (run.stored.stopped ?? null) : null;
+
+/** What is no disturbance in this run. */
+const expectedKinds = (run: RunAnalysis): readonly FindingKind[] =>
+  stopOf(run) === null ? OVERLOAD_KINDS : [...OVERLOAD_KINDS, ...STOP_KINDS, "stopped-early"];
+
 const evidenceOf = (findings: readonly Finding[]): string => findings[0]?.evidence ?? "";
 
 const exceptionOf = (run: RunAnalysis, { findings }: RunVerdict): SearchedRun["exception"] => {
-  const stopped = run.stored?.state === "done" ? (run.stored.stopped ?? null) : null;
-  const expected = stopped === null ? OVERLOAD_KINDS : [...OVERLOAD_KINDS, ...STOP_KINDS];
+  const stopped = stopOf(run);
+  const expected = expectedKinds(run);
   const invalid = findings.filter(({ severity }) => severity === "invalid");
   const own = invalid.filter(({ kind }) => !expected.includes(kind));
   if (own.length > 0) {
@@ -88,6 +97,7 @@ export const toSearchedRun = (
   startedNs: BigInt(run.stored?.states[0]?.at_ns ?? 0),
   metrics: run.metrics,
   verdict: verdict.verdict,
+  isDisturbed: verdict.findings.some(({ kind }) => !expectedKinds(run).includes(kind)),
   exception: exceptionOf(run, verdict),
 });
 

@@ -127,9 +127,19 @@ const describeFailures = (input: ReportInput): string => {
   return failed === 0 ? "" : `**${failed} of ${plural(input.runs.length, "run")} did not finish.**`;
 };
 
+/** An overload that makes a run INVALID is an answer to a search. */
+const isAnswer = ({ capacities }: ReportInput, { analysis }: ReportedRun): boolean =>
+  capacities.some(({ trials }) =>
+    trials.some(
+      ({ run, observation }) => run.index === analysis.index && observation.kind === "missed",
+    ),
+  );
+
 /** Runs that finished and cannot be trusted, which the figures before leave out. */
 const describeInvalid = (input: ReportInput): string => {
-  const count = input.runs.filter((run) => run.isDone && !isUsable(run)).length;
+  const count = input.runs.filter(
+    (run) => run.isDone && !isUsable(run) && !isAnswer(input, run),
+  ).length;
   if (count === 0 || !input.runs.some(isUsable)) return "";
   return `**${count} of ${plural(input.runs.length, "run")} ${count === 1 ? "is" : "are"} INVALID and left out of this.**`;
 };

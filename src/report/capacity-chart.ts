@@ -1,4 +1,7 @@
-/** A search for a capacity: the goal's metric against the load, every run, the goal, and the bracket that was found. */
+/**
+ * A search for a capacity: the goal's metric against the load, every run, the goal, and the bracket that was found. Runs
+ * that are INVALID have a mark at their load, and no value.
+ */
 import type { TopLevelSpec } from "vega-lite";
 import type { Capacity, Trial } from "#judge/capacity.ts";
 import { goalsText, loadText } from "#report/capacity-text.ts";
@@ -7,12 +10,13 @@ import { keyName, quantity } from "#report/format.ts";
 import { shareDomain } from "#report/headline-chart.ts";
 import { CHART_WIDTH, COLOUR } from "#report/theme.ts";
 
+const HEIGHT = 280;
+
 type ChartGoal = Capacity["goals"][number];
 
-const STANDINGS = ["meets the goal", "misses the goal", "not clear", "does not count"] as const;
+const STANDINGS = ["meets the goal", "misses the goal", "not clear", "INVALID"] as const;
 
 const standingOf = (capacity: Capacity, trial: Trial): (typeof STANDINGS)[number] => {
-  if (trial.observation.kind === "void") return "does not count";
   const state = capacity.view.states[trial.load];
   if (state?.kind !== "judged" || !state.isClear) return "not clear";
   return state.meets ? "meets the goal" : "misses the goal";
@@ -22,16 +26,23 @@ const rowsOf = (capacity: Capacity, { metric, unit }: ChartGoal) =>
   capacity.trials.flatMap((trial) => {
     const value = trial.run.metrics[metric]?.value;
     const x = capacity.loads[trial.load]?.load;
-    if (value === undefined || x === undefined) return [];
+    if (trial.run.verdict === "INVALID" || value === undefined || x === undefined) return [];
     return [{ x, y: axisValue(value, unit), standing: standingOf(capacity, trial) }];
+  });
+
+const invalidOf = (capacity: Capacity) =>
+  capacity.trials.flatMap(({ run, load }) => {
+    const x = capacity.loads[load]?.load;
+    const standing: (typeof STANDINGS)[number] = "INVALID";
+    return run.verdict === "INVALID" && x !== undefined ? [{ x, standing }] : [];
   });
 
 type Row = ReturnType<typeof rowsOf>[number];
 
-/** From the lowest to the highest run of each load that has several which count. */
+/** From the lowest to the highest run of each load that has several. */
 const spreadsOf = (rows: readonly Row[]) =>
   [...Map.groupBy(rows, ({ x }) => x)].flatMap(([x, all]) => {
-    const values = all.filter(({ standing }) => standing !== "does not count").map(({ y }) => y);
+    const values = all.map(({ y }) => y);
     return values.length < 2 ? [] : [{ x, low: Math.min(...values), high: Math.max(...values) }];
   });
 
@@ -43,7 +54,10 @@ const yScale = (rows: readonly Row[], goal: ChartGoal, bound: number): Record<st
   return { zero: true, nice: true };
 };
 
-const xOf = (capacity: Capacity, rows: readonly Row[]): Record<string, unknown> => {
+const xOf = (
+  capacity: Capacity,
+  rows: readonly { readonly x: number }[],
+): Record<string, unknown> => {
   const tried = rows.map(({ x }) => x);
   const [low, high] = [Math.min(...tried), Math.max(...tried)];
   const isLog = isWide([low, high]);
@@ -123,7 +137,8 @@ export const capacityChart = (
   if (rows.length === 0) return null;
   const title = titles[goal.metric] ?? goal.metric;
   const bound = axisValue(goal.atLeast ?? goal.atMost ?? 0, goal.unit);
-  const x = xOf(capacity, rows);
+  const invalid = invalidOf(capacity);
+  const x = xOf(capacity, [...rows, ...invalid]);
   const y = {
     field: "y",
     type: "quantitative",
@@ -131,18 +146,37 @@ export const capacityChart = (
     scale: yScale(rows, goal, bound),
     axis: { tickCount: 6 },
   };
-  const standings = STANDINGS.filter((each) => rows.some(({ standing }) => standing === each));
+  const standings = STANDINGS.filter((each) =>
+    [...rows, ...invalid].some(({ standing }) => standing === each),
+  );
   const colours = {
     "meets the goal": COLOUR.blue,
     "misses the goal": COLOUR.vermilion,
     "not clear": COLOUR.muted,
-    "does not count": COLOUR.axis,
+    INVALID: COLOUR.axis,
   };
   const legend = { title: null, orient: "bottom", direction: "horizontal" };
   const domain = [...standings];
+  const standing = {
+    color: {
+      field: "standing",
+      type: "nominal",
+      scale: { domain, range: standings.map((each) => colours[each]) },
+      legend,
+    },
+    shape: {
+      field: "standing",
+      type: "nominal",
+      scale: {
+        domain,
+        range: standings.map((each) => (each === "INVALID" ? "cross" : "circle")),
+      },
+      legend,
+    },
+  };
   return specOf({
     width: CHART_WIDTH,
-    height: 280,
+    height: HEIGHT,
     title: { text: `${title} against ${keyName(capacity.over)}`, subtitle },
     layer: [
       ...bracketLayers(capacity, x),
@@ -155,25 +189,12 @@ export const capacityChart = (
       {
         data: { values: rows },
         mark: { type: "point", filled: true, size: 62, opacity: 1 },
-        encoding: {
-          x,
-          y,
-          color: {
-            field: "standing",
-            type: "nominal",
-            scale: { domain, range: standings.map((each) => colours[each]) },
-            legend,
-          },
-          shape: {
-            field: "standing",
-            type: "nominal",
-            scale: {
-              domain,
-              range: standings.map((each) => (each === "does not count" ? "cross" : "circle")),
-            },
-            legend,
-          },
-        },
+        encoding: { x, y, ...standing },
+      },
+      {
+        data: { values: invalid },
+        mark: { type: "point", filled: true, size: 62, opacity: 1 },
+        encoding: { x, y: { value: HEIGHT - 7 }, ...standing },
       },
     ],
   });

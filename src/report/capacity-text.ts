@@ -56,16 +56,22 @@ const claim = (capacity: Capacity): string => {
   return ` by the means of the runs; with ${confidence} confidence ${certain}. More \`search.repetitionsMax\` or longer runs narrow it down`;
 };
 
-/** A disturbed machine makes runs miss their goal; where that is all that is known of a load, the capacity may be higher. */
+/** What was disturbed misses its goal more easily: where that is all that is known of a load, the capacity may be higher. */
 const describeDoubt = ({ view, trials, ...ladder }: Capacity): string => {
   const { high } = view.bracket;
   if (view.step.kind !== "done" || high === null) return "";
   const counted = trials.filter(
     ({ load, observation }) => load === high && observation.kind !== "void",
   );
-  const isDoubtful = counted.length > 0 && counted.every(({ run }) => run.verdict === "SUSPECT");
-  return isDoubtful
-    ? ` **All runs at ${loadText(ladder, high)} are SUSPECT**: what disturbed them may have made the capacity too low.`
+  if (counted.length === 0) return "";
+  const at = loadText(ladder, high);
+  if (counted.every(({ run }) => run.isDisturbed)) {
+    const isInvalid = counted.some(({ run }) => run.verdict === "INVALID");
+    return ` **All runs at ${at} are SUSPECT${isInvalid ? " or INVALID" : ""}**: what disturbed them may have made the capacity too low.`;
+  }
+  const [first] = counted;
+  return counted.every(({ run }) => run.verdict === "INVALID")
+    ? ` All runs at ${at} are INVALID, in a way that counts as a miss: ${first?.run.exception?.reason ?? ""}.`
     : "";
 };
 
@@ -143,6 +149,12 @@ export const observedText = (capacity: Capacity, { run }: Trial, titles: Titles)
     })
     .join(", ");
 
+/** Why a run counts neither way, or misses without its numbers; null where these decide. */
+export const exceptionText = ({ run: { exception } }: Trial): string | null =>
+  exception === null
+    ? null
+    : `${exception.kind === "void" ? "does not count" : "misses"}: ${exception.reason}`;
+
 /** How a load stands in the end: "meets", "misses, not clear". */
 export const stateText = (capacity: Capacity, load: number): string => {
   const state = capacity.view.states[load];
@@ -156,9 +168,8 @@ export const stateText = (capacity: Capacity, load: number): string => {
 export const describeTrial = (capacity: Capacity, trial: Trial, titles: Titles): string => {
   const { step } = capacity.view;
   const said =
-    trial.observation.kind === "void"
-      ? `does not count: ${trial.run.exception?.reason ?? ""}`
-      : `${observedText(capacity, trial, titles)}; ${stateText(capacity, trial.load)}`;
+    exceptionText(trial) ??
+    `${observedText(capacity, trial, titles)}; ${stateText(capacity, trial.load)}`;
   const next = step.kind === "run" ? `next ${loadText(capacity, step.load)}` : "found";
   const where = [pointText(capacity), loadText(capacity, trial.load)].filter((word) => word !== "");
   return `  search: ${where.join(", ")}: ${said} → ${next}`;

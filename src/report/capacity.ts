@@ -5,6 +5,7 @@ import { capacityAlt, capacityChart } from "#report/capacity-chart.ts";
 import {
   describeCapacity,
   effortText,
+  exceptionText,
   loadText,
   observedText,
   pointText,
@@ -75,9 +76,7 @@ const pathTable = (capacity: Capacity, { analysis }: ReportInput): string =>
       `\`${trial.run.name}\``,
       loadText(capacity, trial.load),
       reasonText(trial),
-      trial.run.exception === null
-        ? observedText(capacity, trial, analysis.metricTitles)
-        : `${trial.run.exception.kind === "void" ? "does not count" : "misses"}: ${trial.run.exception.reason}`,
+      exceptionText(trial) ?? observedText(capacity, trial, analysis.metricTitles),
       stateText(capacity, trial.load),
     ]),
   );

@@ -46,6 +46,7 @@ export const ranAs = (run: PlannedRun, answer: Answer, startedNs: bigint): Searc
         }
       : {},
   verdict: typeof answer === "number" ? "VALID" : "INVALID",
+  isDisturbed: typeof answer !== "number" && answer.kind === "void",
   exception: typeof answer === "number" ? null : answer,
 });
 

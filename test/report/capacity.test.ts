@@ -74,12 +74,27 @@ describe("the answer", () => {
     const capacity = played((rate) => (rate <= 200 ? 1 : 0.7));
     const doubtful = (from: number) =>
       capacity.trials.map((trial, position) =>
-        position < from ? trial : { ...trial, run: { ...trial.run, verdict: "SUSPECT" as const } },
+        position < from
+          ? trial
+          : { ...trial, run: { ...trial.run, verdict: "SUSPECT" as const, isDisturbed: true } },
       );
     const warning =
       "**All runs at 400/s are SUSPECT**: what disturbed them may have made the capacity too low.";
     expect(describeCapacity({ ...capacity, trials: doubtful(0) }, TITLES)).toEndWith(warning);
     expect(describeCapacity({ ...capacity, trials: doubtful(3) }, TITLES)).not.toContain("SUSPECT");
+  });
+
+  test("says so when every run that misses is INVALID; of runs that a rule ended it is no doubt", () => {
+    const missed: Answer = { kind: "missed", reason: "9 requests (3 %) had no answer" };
+    const capacity = played((rate) => (rate <= 200 ? 1 : missed));
+    expect(describeCapacity(capacity, TITLES)).toEndWith(
+      " All runs at 400/s are INVALID, in a way that counts as a miss: 9 requests (3 %) had no answer.",
+    );
+    const trials = capacity.trials.map((trial) => ({
+      ...trial,
+      run: { ...trial.run, verdict: "SUSPECT" as const },
+    }));
+    expect(describeCapacity({ ...capacity, trials }, TITLES)).not.toContain("SUSPECT");
   });
 
   test("says so when a higher load meets the goal that a lower one misses", () => {
@@ -104,6 +119,10 @@ test("the terminal is told what each run decided and what comes next", () => {
   expect(describeTrial(lame, first, TITLES)).toBe(
     "  search: 100/s: does not count: requests were sent 90 ms late → next 100/s",
   );
+  const over = played(() => ({ kind: "missed", reason: "3 % had no answer" }), 1);
+  const [missed] = over.trials;
+  if (missed === undefined) throw new Error("there is a trial");
+  expect(describeTrial(over, missed, TITLES)).toContain("100/s: misses: 3 % had no answer → ");
 });
 
 describe("the chart", () => {
@@ -125,6 +144,21 @@ describe("the chart", () => {
     expect(svg).toContain("goal: at least 99.00 %");
     expect(svg).not.toContain("NaN");
     expect(await renderSvg(spec)).toBe(svg);
+  });
+
+  test("marks INVALID runs at their load, without their numbers", async () => {
+    const capacity = played((rate) => (rate <= 200 ? 1 : LATE));
+    const [value] = capacity.trials.map(({ run }) => run.metrics["slo_attainment"]);
+    if (value === undefined) throw new Error("the first run has a value");
+    const trials = capacity.trials.map((trial) => {
+      const slo_attainment = { ...value, value: 0.4321 };
+      const isLate = trial.run.exception !== null;
+      return isLate ? { ...trial, run: { ...trial.run, metrics: { slo_attainment } } } : trial;
+    });
+    const spec = chartOf({ ...capacity, trials });
+    if (spec === null) throw new Error("there is a chart");
+    expect(JSON.stringify(spec)).not.toContain("43.21");
+    expect(await renderSvg(spec)).toContain("INVALID");
   });
 
   test("comes out of a single run, and is none without a value", async () => {
