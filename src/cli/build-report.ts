@@ -144,6 +144,7 @@ export const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
   const planned = plannedOf(plan, run);
   return judgeRun({
     analysis: run,
+    isForeign: plan === null,
     sloNs: planned?.system.sloNs ?? null,
     isExpectedExact: planned !== undefined && isExpectedExact(planned.workload),
     countDispersion: planned === undefined ? null : countDispersion(planned.workload),

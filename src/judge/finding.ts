@@ -26,6 +26,8 @@ export interface Finding {
 /** A run and what its plan says of it, as far as judging needs it. */
 export interface ExaminedRun {
   readonly analysis: RunAnalysis;
+  /** Logs that no run of ours left: there is no `run.json` to miss. */
+  readonly isForeign: boolean;
   /** The system's default SLO in ns; null where no plan says. */
   readonly sloNs: number | null;
   /** Whether the announced number of requests is exact, or the mean of a random process. */

@@ -38,7 +38,7 @@ const storedWindow = (run: RunSource): RunWindow | null => {
   };
 };
 
-/** Without a runner's word on it, everything from the first to the last arrival is measured. */
+/** Without a runner's word on it, everything from the first to the last arrival is measured; null where that is one instant. */
 const loggedWindow = async (
   db: Database,
   parquet: readonly string[],
@@ -50,7 +50,7 @@ const loggedWindow = async (
   );
   const first = row?.["first"];
   const last = row?.["last"];
-  if (typeof first !== "bigint" || typeof last !== "bigint") return null;
+  if (typeof first !== "bigint" || typeof last !== "bigint" || first === last) return null;
   const length = Number(last - first) + 1;
   return {
     epochNs: first,

@@ -93,9 +93,21 @@ describe("judgeRun", () => {
   test("logs that are not ours have no runner to ask, and not enough evidence", () => {
     const window = { ...SOUND_RUN.window, source: "log" } as RunAnalysis["window"];
     const foreign: Partial<RunAnalysis> = { stored: null, window, health: null };
-    expect(findingsOf(foreign)).toEqual(["suspect evidence"]);
+    expect(findingsOf(foreign, { isForeign: true })).toEqual(["suspect evidence"]);
     const torn = { ...foreign, files: [{ ...SOUND_FILE, tornBytes: 7 }] };
-    expect(findingsOf(torn)).toEqual(["suspect file", "suspect evidence"]);
+    expect(findingsOf(torn, { isForeign: true })).toEqual(["suspect file", "suspect evidence"]);
+    const actionsOnly: Partial<RunAnalysis> = {
+      ...foreign,
+      window: null,
+      view: null,
+      outcomes: [],
+    };
+    expect(findingsOf(actionsOnly, { isForeign: true })).toEqual(["invalid no-requests"]);
+  });
+
+  test("a run of ours that left logs and no run.json did not finish", () => {
+    const window = { ...SOUND_RUN.window, source: "log" } as RunAnalysis["window"];
+    expect(findingsOf({ stored: null, window })).toContain("invalid run-not-done");
   });
 
   test("a Poisson count may stray by five standard deviations", () => {

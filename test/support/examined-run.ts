@@ -206,6 +206,7 @@ export const examined = (
   more: Partial<ExaminedRun> = {},
 ): ExaminedRun => ({
   analysis: { ...SOUND_RUN, ...change },
+  isForeign: false,
   sloNs: 100e6,
   isExpectedExact: true,
   countDispersion: 1,

@@ -1,12 +1,9 @@
 /** How a run ended, and whether it measured anything at all. */
 import { type ExaminedRun, type Finding, finding, isDoneRun } from "#judge/finding.ts";
 
-const isLogOnly = ({ analysis }: ExaminedRun): boolean =>
-  analysis.stored === null && analysis.window?.source === "log";
-
 const ending = (run: ExaminedRun): readonly Finding[] => {
   const { stored } = run.analysis;
-  if (isDoneRun(run) || isLogOnly(run)) return [];
+  if (isDoneRun(run) || run.isForeign) return [];
   const problems = stored?.problems ?? [];
   const evidence =
     stored === null
@@ -17,7 +14,16 @@ const ending = (run: ExaminedRun): readonly Finding[] => {
 
 const emptiness = (run: ExaminedRun): readonly Finding[] => {
   const { view, outcomes } = run.analysis;
-  if (!isDoneRun(run) || view === null || outcomes.length > 0) return [];
+  if (outcomes.length > 0) return [];
+  if (run.isForeign) {
+    return [
+      finding("no-requests", "invalid", {
+        evidence: "the logs hold no requests over a span of time, so that no rate can be told",
+        remedy: "put the log of requests beside them",
+      }),
+    ];
+  }
+  if (!isDoneRun(run) || view === null) return [];
   return [
     finding("no-requests", "invalid", {
       evidence: "no request was scheduled in the measurement window",
