@@ -10,7 +10,7 @@ import {
   SWEEPABLE_PATHS,
   sweepableKind,
 } from "#experiment/schema.ts";
-import { canonical, nearestPath, withValue } from "#experiment/sweep.ts";
+import { canonical, missingPart, nearestPath, withValue } from "#experiment/sweep.ts";
 
 /** One `--set` as typed, split at its first "=". */
 export interface Override {
@@ -186,6 +186,11 @@ export const applyOverrides = (raw: unknown, assignments: readonly string[]): Ov
     const searched = searchedProblem(override, changed);
     if (searched !== null) {
       problems.push(searched);
+      continue;
+    }
+    const stranger = missingPart(override.path, changed);
+    if (stranger !== null) {
+      problems.push({ path: `--set ${override.path}`, value: override.value, ...stranger });
       continue;
     }
     overrides.push(override);

@@ -2,7 +2,7 @@
 
 import { quoted } from "#experiment/issues.ts";
 import type { Scalar } from "#experiment/language.ts";
-import { nearest, showValue } from "#experiment/problem.ts";
+import { nearest, showValue, suggest } from "#experiment/problem.ts";
 import type { Point, Problem } from "#experiment/resolved.ts";
 import { parseSections } from "#experiment/run-spec.ts";
 import {
@@ -116,6 +116,16 @@ const GROUPS = [
   "stop.outstanding",
 ];
 
+/** What is wrong with a path into a mix that has no such part; null when nothing is, or when the path makes it. */
+export const missingPart = (path: string, raw: unknown): Omit<Problem, "path" | "value"> | null => {
+  const name = /^workload\.parts\.([^.]+)\./.exec(path)?.[1];
+  const workload = isGroup(raw) ? raw["workload"] : undefined;
+  const parts = isGroup(workload) ? workload["parts"] : undefined;
+  if (name === undefined || !isGroup(parts) || Object.hasOwn(parts, name)) return null;
+  if (lastKey(path) === "arrivals") return null;
+  return { message: `the mix has no part "${name}"`, remedy: suggest(name, Object.keys(parts)) };
+};
+
 /** What is wrong with a path of the sweep; null when a key of that path can be swept here. */
 export const pathProblem = (
   path: string,
@@ -141,6 +151,8 @@ export const pathProblem = (
     isGroup(raw) && isGroup(raw["workload"]) ? raw["workload"]["arrivals"] : undefined;
   if (key === null || Object.hasOwn(sweep, "workload.arrivals") || typeof arrivals !== "string")
     return null;
+  const stranger = missingPart(path, raw);
+  if (stranger !== null) return stranger;
   const owners = arrivalsWith(key);
   if (owners.includes(arrivals) || ARRIVALS.every((each) => each !== arrivals)) return null;
   return {

@@ -51,6 +51,8 @@ const SHAPE_KINDS = ["ramp", "steps", "bursts", "sine"] as const;
 /** Lists are written by hand: longer ones are a slip. */
 const STEPS_MAX = 10_000;
 const STATES_MAX = 100;
+/** Shorter states cost more to go through than requests, and a poisson load of their mean is no different. */
+const STATE_MEAN_MIN = 100_000;
 const PARTS_MAX = 100;
 const GENERATORS_MAX = 64;
 
@@ -167,6 +169,11 @@ const markovModulated = {
       context.addIssue(refusal(message, remedy));
     } else if (list.every((each) => each.rate === 0)) {
       context.addIssue(refusal("no state offers any load", "one rate above 0/s"));
+    }
+    const short = list.findIndex(({ mean }) => mean < STATE_MEAN_MIN);
+    if (short >= 0) {
+      const message = "a state ends before anything could be sent in it";
+      context.addIssue(refusal(message, "at least 100us", [short, "mean"]));
     }
     if (list.length > STATES_MAX) {
       context.addIssue(refusal(`${list.length} states are too many`, `at most ${STATES_MAX}`));

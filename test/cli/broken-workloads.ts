@@ -240,6 +240,17 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
       ],
     ],
   ),
+  withWorkload(
+    "a state that is over at once",
+    'arrivals: "markov-modulated", states: [{ rate: perSecond(1), mean: seconds(1) }, { rate: perSecond(2), mean: ms(0.001) }]',
+    [
+      [
+        'workload.states[1].mean = "0.001ms"',
+        "a state ends before anything could be sent in it",
+        "at least 100us",
+      ],
+    ],
+  ),
   withWorkload("a mix without parts", 'arrivals: "mix"', [
     [
       "workload.parts",
@@ -432,6 +443,16 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
         "workload.shape is a group of keys, not one value",
         "sweep one of its keys: workload.shape.kind",
       ],
+    ],
+  },
+  {
+    kind: "a swept key of a part that the mix lacks",
+    edits: [
+      ['arrivals: "poisson", rate: perSecond(100)', parts(`web: { ${PART} }`)],
+      ['sweep: { "system.slo"', 'sweep: { "workload.parts.wob.rate": [perSecond(1)], "system.slo"'],
+    ],
+    mistakes: [
+      ['sweep["workload.parts.wob.rate"] = ["1/s"]', 'the mix has no part "wob"', 'write "web"'],
     ],
   },
   {

@@ -214,3 +214,32 @@ describe("keys of a shape and of a mix's parts", () => {
     expect(problems).toMatchObject([{ remedy: 'write "workload.parts.web.rate"' }]);
   });
 });
+
+describe("a part of a mix", () => {
+  const parts = { web: { arrivals: "poisson", rate: perSecond(5) } } as const;
+  const mix = { ...SPEC, workload: { arrivals: "mix", parts, duration: seconds(5) } } as const;
+
+  test("that is not there is no key to set", () => {
+    expect(applyOverrides(mix, ["workload.parts.wob.rate=7/s"]).problems).toEqual([
+      {
+        path: "--set workload.parts.wob.rate",
+        value: "7/s",
+        message: 'the mix has no part "wob"',
+        remedy: 'write "web"',
+      },
+    ]);
+  });
+
+  test("is set, or made by its arrivals", () => {
+    const set = ["web.rate=7/s", "more.arrivals=constant", "more.rate=1/s"];
+    const { raw, problems } = applyOverrides(
+      mix,
+      set.map((each) => `workload.parts.${each}`),
+    );
+    expect(problems).toEqual([]);
+    expect(raw).toHaveProperty("workload.parts", {
+      web: { arrivals: "poisson", rate: "7/s" },
+      more: { arrivals: "constant", rate: "1/s" },
+    });
+  });
+});
