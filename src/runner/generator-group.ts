@@ -133,12 +133,15 @@ export class GeneratorGroup {
     this.#draining.add(name);
   }
 
-  onDrained(name: string, drained: LineOf<"drained">): void {
-    this.#draining.add(name);
+  /** What is wrong with the end of a generator, in words, or null. */
+  onDrained(name: string, drained: LineOf<"drained">): string | null {
+    // Somebody else ended it: what it did not send has no rows, and nothing would miss those of a closed loop.
+    if (!this.#draining.has(name)) return `${name} was stopped before it had sent everything`;
     this.#drained.add(name);
     if (drained.expected_requests !== undefined) {
       this.#expectedShortened.set(name, drained.expected_requests);
     }
+    return null;
   }
 
   /** An early end that these counters call for; decided once, and noted. */

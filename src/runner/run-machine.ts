@@ -235,7 +235,8 @@ export class RunMachine {
     const group = this.#generators;
     if (status.event === "started") this.#onStarted(name, status);
     if (status.event === "draining") group.onDraining(name);
-    if (status.event === "drained") group.onDrained(name, status);
+    const flaw = status.event === "drained" ? group.onDrained(name, status) : null;
+    if (flaw !== null) this.#fault({ kind: "error", name, message: flaw });
     if (this.#state === "measuring" && group.areDraining) this.#onDraining();
     if (this.#state === "draining" && group.areDrained) this.#close("done");
   }

@@ -154,6 +154,16 @@ describe("once they send", () => {
     expect(feed(machine, exit("client1"))).toEqual([{ kind: "terminate", name: "controller" }]);
   });
 
+  test("one that is stopped by somebody else fails the run, however cleanly it ends", () => {
+    const machine = measuring();
+    feed(machine, status("client1", { event: "drained", unknown: 3 }));
+    feed(machine, { kind: "exited", name: "client1", clean: true, description: "exit code 0" });
+    machine.step(250, { kind: "timer" });
+    expect(machine.problems).toEqual(["client1 was stopped before it had sent everything"]);
+    expect(machine.state).toBe("collecting");
+    expect(machine.facts.window).not.toBeNull();
+  });
+
   test("what is expected of all is the sum, or not known when one does not know", () => {
     expect(measuring().facts.expected_requests).toBe(10);
     expect(measuring([4, null, 3]).facts.expected_requests).toBeNull();
