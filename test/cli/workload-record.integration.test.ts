@@ -88,6 +88,18 @@ test("a closed loop is recorded as it went", async () => {
   );
 }, 60_000);
 
+test("a run that a stop rule ended is recorded as far as it came, and that is said", async () => {
+  const loop = `{ arrivals: "closed-loop", concurrency: 4, warmUp: "100ms", duration: "5s", coolDown: "100ms" } as never`;
+  const results = await runToEnd(
+    "early.ts",
+    `${loop}, stop: { outstanding: { atMost: 1, over: seconds(1) } }`,
+  );
+  const recorded = workload("record", results, "00-rep=1", "--out", "early.csv");
+  expect(recorded).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(recorded.stdout).toContain("The stop rule outstanding ended the run early");
+  expect(recorded.stdout).not.toContain('duration: "5s"');
+}, 60_000);
+
 test("what cannot be recorded is refused", async () => {
   const results = await runToEnd("mix.ts", MIX);
   const wrongRun = workload("record", results, "07-rep=1", "--out", "x.csv");

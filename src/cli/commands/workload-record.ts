@@ -96,6 +96,11 @@ const record = async (
       ...(run.state === "done"
         ? []
         : [`The run is ${run.state}: what it had not scheduled by its end is not there.`]),
+      ...(run.stopped === undefined || run.stopped === null
+        ? []
+        : [
+            `The stop rule ${run.stopped.rule} ended the run early: what was due later is not there.`,
+          ]),
       "To replay them exactly, with the same models:",
       `  workload: { arrivals: "recorded", trace: ${JSON.stringify(outPath)}, warmUp: "${span(send_start_ns, measure_start_ns)}", ` +
         `duration: "${span(measure_start_ns, measure_end_ns)}", coolDown: "${span(measure_end_ns, send_end_ns)}" }`,
