@@ -151,8 +151,8 @@ describe("a rule that ends a run early", () => {
     expect(stored.window).toMatchObject({ measure_end_ns: String(at), send_end_ns: String(at) });
     const sentFor = Number(at - BigInt(stored.window?.send_start_ns ?? 0));
     expect(sentFor).toBeLessThan(30e9);
-    // The rows are the schedule up to the end, and what was not due is no row.
-    const rows = readLogs(command.results, stored);
+    // The rows are the schedule up to the end; on a busy machine a generator may hear of it after that.
+    const rows = readLogs(command.results, stored).filter(({ atNs }) => atNs < sentFor);
     const planned = schedule(command.results).filter(({ atNs }) => atNs < sentFor);
     expect(rows.length).toBe(planned.length);
     const measured = planned.filter(({ atNs }) => atNs >= 1e9);
