@@ -124,6 +124,27 @@ const goalLayers = (goal: ChartGoal, y: Record<string, unknown>, bound: number):
   ];
 };
 
+const STANDING_COLOURS = {
+  "meets the goal": COLOUR.blue,
+  "misses the goal": COLOUR.vermilion,
+  "not clear": COLOUR.muted,
+  INVALID: COLOUR.axis,
+};
+
+/** Colour and shape of each run's dot; the legend names only the standings that there are. */
+const standingEncoding = (
+  dots: readonly { readonly standing: (typeof STANDINGS)[number] }[],
+): Record<string, unknown> => {
+  const domain = STANDINGS.filter((each) => dots.some(({ standing }) => standing === each));
+  const legend = { title: null, orient: "bottom", direction: "horizontal" };
+  const range = domain.map((each) => STANDING_COLOURS[each]);
+  const shapes = domain.map((each) => (each === "INVALID" ? "cross" : "circle"));
+  return {
+    color: { field: "standing", type: "nominal", scale: { domain, range }, legend },
+    shape: { field: "standing", type: "nominal", scale: { domain, range: shapes }, legend },
+  };
+};
+
 /** Null where no run has the metric. */
 export const capacityChart = (
   capacity: Capacity,
@@ -146,34 +167,7 @@ export const capacityChart = (
     scale: yScale(rows, goal, bound),
     axis: { tickCount: 6 },
   };
-  const standings = STANDINGS.filter((each) =>
-    [...rows, ...invalid].some(({ standing }) => standing === each),
-  );
-  const colours = {
-    "meets the goal": COLOUR.blue,
-    "misses the goal": COLOUR.vermilion,
-    "not clear": COLOUR.muted,
-    INVALID: COLOUR.axis,
-  };
-  const legend = { title: null, orient: "bottom", direction: "horizontal" };
-  const domain = [...standings];
-  const standing = {
-    color: {
-      field: "standing",
-      type: "nominal",
-      scale: { domain, range: standings.map((each) => colours[each]) },
-      legend,
-    },
-    shape: {
-      field: "standing",
-      type: "nominal",
-      scale: {
-        domain,
-        range: standings.map((each) => (each === "INVALID" ? "cross" : "circle")),
-      },
-      legend,
-    },
-  };
+  const standing = standingEncoding([...rows, ...invalid]);
   return specOf({
     width: CHART_WIDTH,
     height: HEIGHT,
