@@ -1,5 +1,7 @@
 /** `./run bench NAME [REPETITIONS]`: measures through the command line, as a user would, and prints median and range. */
 import { arch, cpus, platform, release } from "node:os";
+import { followLauncher } from "#cli/follow-launcher.ts";
+import { benchCapacity, readCapacityOptions } from "./bench/clockwork-capacity.ts";
 import { benchLoad, readLoadOptions } from "./bench/generator-load.ts";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
@@ -37,6 +39,13 @@ const load: Bench = async (repetitions, args) => {
   return null;
 };
 
+const controller: Bench = async (repetitions, args) => {
+  const options = readCapacityOptions(args);
+  if (typeof options !== "string") return await benchCapacity(repetitions, options);
+  console.error(options);
+  return null;
+};
+
 const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["main-job", withoutOptions(benchMainJob)],
   ["pacing", withoutOptions(benchPacing)],
@@ -44,9 +53,11 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["saturation", withoutOptions(benchSaturation)],
   ["schedule", withoutOptions(benchSchedule)],
   ["trace-memory", withoutOptions(benchTraceMemory)],
+  ["controller", controller],
   ["check", withoutOptions(benchCheck)],
 ]);
 
+followLauncher(process.env, "bench");
 const [name = "", ...rest] = process.argv.slice(2);
 const [first = ""] = rest;
 const hasCount = /^\d/.test(first);

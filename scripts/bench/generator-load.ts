@@ -1,5 +1,5 @@
 /** How late the load generator sends and reads at rising rates, beside what this machine could do at best. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,14 +10,13 @@ import { RESULTS_SCHEMA_VERSION } from "#telemetry/results.ts";
 import { duckdbColumns } from "#telemetry/schema.ts";
 import { parseStatusLine, type StatusLine } from "#telemetry/status-line.ts";
 import { ROOT } from "../step.ts";
+import { cpuSecondsOf, linesOf } from "./role-process.ts";
 import { median } from "./summary.ts";
 
 const USAGE =
   "usage: ./run bench load [repetitions] [--rates 1000,10000,…] [--seconds N] [--arrivals poisson|constant] [--pacing nap|spin]";
 const WARM_UP_NS = 1e9;
 const COOL_DOWN_NS = 0.2e9;
-/** The kernel counts processor time in hundredths of a second. */
-const TICKS_PER_S = 100;
 
 export interface LoadBenchOptions {
   readonly rates: readonly number[];
@@ -110,31 +109,13 @@ const runReference = async (
   };
 };
 
-/** Processor time of a process so far, in seconds. */
-const cpuSecondsOf = (pid: number): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The name in parentheses may hold blanks; user and system time are the 14th and 15th field.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
-};
-
-const lines = async function* (stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
-};
-
 const startNullServer = async () => {
   const child = Bun.spawn([process.execPath, join(ROOT, "scripts/bench/null-server.ts")], {
     cwd: ROOT,
     stdin: "pipe",
     stdout: "pipe",
   });
-  for await (const line of lines(child.stdout)) return { child, port: Number(line) };
+  for await (const line of linesOf(child.stdout)) return { child, port: Number(line) };
   throw new Error("the null server did not start");
 };
 
@@ -185,7 +166,7 @@ const runClient = async (
   let [before, after] = [{ client: 0, server: 0 }, read()];
   let window: Extract<StatusLine, { readonly event: "started" }> | null = null;
   let [startedS, endedS] = [0, 1];
-  for await (const line of lines(client.stdout)) {
+  for await (const line of linesOf(client.stdout)) {
     const status = parseStatusLine(line);
     if (status?.event === "started") {
       [window, before, startedS] = [status, read(), performance.now() / 1000];
