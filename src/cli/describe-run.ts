@@ -8,7 +8,13 @@ import type { Fact, SweptValue } from "#report/model.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { formatDuration, parseBytes, parseDuration, parseRate } from "#stdx/quantity.ts";
 import type { Manifest } from "#telemetry/results.ts";
-import { distanceText, formatText, scalingText, startText } from "#workload/describe-replay.ts";
+import {
+  distanceText,
+  formatText,
+  sampleText,
+  scalingText,
+  startText,
+} from "#workload/describe-replay.ts";
 import { arrivalsText, isExact } from "#workload/load-text.ts";
 import type { RequestTraceWorkload } from "#workload/request-trace.ts";
 import { generatorsOf } from "#workload/share.ts";
@@ -78,6 +84,9 @@ const PLACEMENTS = {
 const distanceFacts = (distance: ScalingDistance | undefined): readonly Fact[] =>
   distance === undefined ? [] : [{ name: "Distance", value: distanceText(distance) }];
 
+const sampleFacts = (sample: number | undefined): readonly Fact[] =>
+  sample === undefined ? [] : [{ name: "Functions", value: sampleText(sample) }];
+
 const traceFacts = (
   workload: Extract<Workload, { arrivals: "azure-functions-2019" }>,
   manifest: Manifest | null,
@@ -100,17 +109,7 @@ const traceFacts = (
           ? "1: every count as traced"
           : `every count × ${workload.loadFactor}`,
     },
-    ...(workload.sampleFunctions === undefined
-      ? []
-      : [
-          {
-            name: "Functions",
-            value:
-              workload.sampleFunctions < 1
-                ? `a sample: each with probability ${workload.sampleFunctions}, drawn with the run's seed`
-                : `a sample of ${workload.sampleFunctions}, drawn with the run's seed`,
-          },
-        ]),
+    ...sampleFacts(workload.sampleFunctions),
     {
       name: "Placement",
       value: PLACEMENTS[workload.placement],
@@ -152,6 +151,7 @@ const arrivalFacts = (workload: Workload, manifest: Manifest | null): readonly F
       { name: "Begins at", value: workload.startNs === 0 ? "the start" : span(workload.startNs) },
       { name: "Time compression", value: compressionText(workload.timeCompression) },
       { name: "Load factor", value: `every rate × ${workload.loadFactor}` },
+      ...distanceFacts(workload.distance),
     ];
   }
   if (workload.arrivals === "recorded") {

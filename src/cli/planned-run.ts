@@ -87,6 +87,7 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     startNs: isWhole,
     loadFactor: isPositive,
     timeCompression: isPositive,
+    sampleFunctions: isAbsentOr(isPositive),
   },
   servegen: {
     trace: isText,
@@ -100,7 +101,7 @@ const ARRIVAL_KEYS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     startMinute: (value) => value === null || isWhole(value),
     loadFactor: isPositive,
     timeCompression: isPositive,
-    sampleFunctions: (value) => value === undefined || isPositive(value),
+    sampleFunctions: isAbsentOr(isPositive),
     placement: (value) => value === "even" || value === "uniform" || value === "poisson",
   },
 };

@@ -22,7 +22,7 @@ import {
 import { traceDistance } from "#workload/trace-distance.ts";
 import type { TextSource } from "#workload/trace-lines.ts";
 import { formatTraceProblems } from "#workload/trace-problems.ts";
-import { type WindowWorkload, windowProblems } from "#workload/window-replay.ts";
+import { type WindowWorkload, windowDistance, windowProblems } from "#workload/window-replay.ts";
 
 const PIECE_BYTES = 65_536;
 
@@ -170,6 +170,10 @@ export class RequestTraces {
       const trace = counts.get(workload.trace);
       return trace === undefined ? null : traceDistance(workload, trace, seed);
     }
+    if (workload.arrivals === "servegen") {
+      const windows = this.windowsOf(workload);
+      return windows.ok ? windowDistance({ workload, trace: windows.value, seed }) : null;
+    }
     if (workload.arrivals !== "trace") return null;
     const trace = this.of(workload);
     return trace.ok ? scalingDistance({ workload, trace: trace.value, seed }) : null;
@@ -181,7 +185,7 @@ export class RequestTraces {
     const known = new Map<string, ScalingDistance | null>();
     const runs = plan.runs.map((run): PlannedRun => {
       const { workload, seed } = run;
-      if (workload.arrivals !== "trace" && workload.arrivals !== "azure-functions-2019") return run;
+      if (!("trace" in workload) || workload.arrivals === "recorded") return run;
       const key = JSON.stringify([workload, seed]);
       const distance = known.get(key) ?? this.#distanceOf(run, counts);
       known.set(key, distance);

@@ -137,6 +137,8 @@ interface RequestTraceWorkload {
   /** Share of the requests that are kept, in (0, 1]. */
   readonly loadFactor: number;
   readonly timeCompression: number;
+  /** As for "azure-functions-2019". */
+  readonly sampleFunctions?: number;
   /** Noted once the trace has been read. */
   readonly distance?: ScalingDistance;
 }
@@ -164,6 +166,8 @@ export type Workload = WorkloadTimes &
         readonly startNs: Nanos;
         readonly loadFactor: number;
         readonly timeCompression: number;
+        /** Noted once the trace has been read. */
+        readonly distance?: ScalingDistance;
       }
     /** Replay of a schedule that was recorded or written. */
     | { readonly arrivals: "recorded"; readonly trace: string }

@@ -128,6 +128,7 @@ export const toWorkload = (parsed: ParsedWorkload): Workload => {
       startNs: parsed.start ?? ZERO_NS,
       loadFactor: parsed.loadFactor ?? 1,
       timeCompression: parsed.timeCompression ?? 1,
+      ...(parsed.sampleFunctions === undefined ? {} : { sampleFunctions: parsed.sampleFunctions }),
     };
   }
   return { ...times, ...toLoad(parsed) };

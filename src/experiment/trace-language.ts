@@ -38,6 +38,11 @@ export interface RequestTraceSpec extends WorkloadCommon {
   readonly start?: Duration;
   /** Share of the requests that are kept, each drawn by itself (default 1). */
   readonly loadFactor?: number;
+  /**
+   * Replays only some of the functions, drawn with the seed: a share below 1, or a whole number of them (default: all);
+   * for formats that name functions ("azure-functions-2021").
+   */
+  readonly sampleFunctions?: number;
   /** Trace time per experiment time: 60 plays one traced minute per second, so rates grow 60-fold (default 1). */
   readonly timeCompression?: number;
 }

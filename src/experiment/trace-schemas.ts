@@ -38,6 +38,7 @@ export const requestTrace = {
   unit: maybe(choice("unit of time", ["s", "ms", "us", "ns"])),
   start: maybe(duration("zero")),
   loadFactor: maybe(fraction("share of the requests that are kept", "positive")),
+  sampleFunctions: maybe(shareOrCount("functions")),
   timeCompression: maybe(factor("trace time per experiment time")),
 };
 

@@ -302,8 +302,13 @@ export type { ParsedShape };
 /** For a workload whose arrival process is unknown: what all have in common is judged, the rest let pass. */
 const someWorkload = z.looseObject({ ...named, ...times });
 
-/** Only a plain CSV file has to say where its instants are; the published formats fix it. */
-const columnOfCsv = WORKLOADS.trace.superRefine((value, context) => {
+/** Only a plain CSV file has to say where its instants are, the published formats fix it; few name functions. */
+const requestTraceOf = WORKLOADS.trace.superRefine((value, context) => {
+  if (value.sampleFunctions !== undefined && value.format !== "azure-functions-2021") {
+    const message = `the format "${value.format}" does not name functions`;
+    const remedy = "remove it, and thin the trace with workload.loadFactor";
+    context.addIssue(refusal(message, remedy, ["sampleFunctions"]));
+  }
   if (value.format === "csv" || value.format === "parquet") {
     if (value.column !== undefined) return;
     const remedy = "the name of the column of instants, as the first line has it";
@@ -320,7 +325,7 @@ const columnOfCsv = WORKLOADS.trace.superRefine((value, context) => {
 /** The schema of a workload with these arrivals; a lenient one when they are unknown. */
 export const workloadSchema = (arrivals: unknown) => {
   const known = oneOf(arrivals, ARRIVALS);
-  if (known === "trace") return columnOfCsv;
+  if (known === "trace") return requestTraceOf;
   return known === null ? someWorkload : WORKLOADS[known];
 };
 

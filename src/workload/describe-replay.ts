@@ -16,8 +16,13 @@ const FORMATS: Readonly<Record<RequestTraceWorkload["format"], string>> = {
 export const formatText = ({ format, column, unit }: RequestTraceWorkload): string =>
   column === null ? FORMATS[format] : `${FORMATS[format]} (column ${column}, in ${unit})`;
 
+/** Which functions take part when not all do. */
+export const sampleText = (sample: number): string =>
+  `a sample${sample < 1 ? `: each with probability ${sample}` : ` of ${sample}`}, drawn with the run's seed`;
+
 /** How the replay differs from the trace: "as recorded", or what is scaled. */
-export const scalingText = ({ loadFactor, timeCompression }: RequestTraceWorkload): string => {
+export const scalingText = (workload: RequestTraceWorkload): string => {
+  const { loadFactor, timeCompression, sampleFunctions } = workload;
   const parts = [
     ...(timeCompression === 1
       ? []
@@ -25,6 +30,7 @@ export const scalingText = ({ loadFactor, timeCompression }: RequestTraceWorkloa
           `time compressed ${timeCompression}-fold, so all rates are ${timeCompression} times the trace's`,
         ]),
     ...(loadFactor === 1 ? [] : [`each request kept with probability ${loadFactor}`]),
+    ...(sampleFunctions === undefined ? [] : [`of the functions ${sampleText(sampleFunctions)}`]),
   ];
   return parts.length === 0 ? "as recorded" : parts.join("; ");
 };

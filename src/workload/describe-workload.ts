@@ -134,6 +134,7 @@ const describeWindows = (workload: WindowWorkload, options: DescribeOptions): re
   return [
     `Offers what ${plural(trace.clients.length, "client")} did in ${span} of ${length}, from ${start} on: in each window of ${trace.windowS} s Gamma or Weibull gaps at the client's rate.`,
     `Scaling: ${scaling.length === 0 ? "none" : scaling.join("; ")}.`,
+    ...(workload.distance === undefined ? [] : [`${distanceText(workload.distance)}.`]),
     `Offers about ${plural(expectedRequests(workload, options) ?? 0, "request")}.`,
     "Clients are shuffled with the run's seed and dealt to the model instances in turn.",
   ];

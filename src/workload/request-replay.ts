@@ -14,7 +14,7 @@ import {
   type RequestTraceWorkload,
 } from "#workload/request-trace.ts";
 import { distanceBetween, type Gathered } from "#workload/scaling-distance.ts";
-import { sendDuration } from "#workload/trace-schedule.ts";
+import { sampledFunctions, sendDuration } from "#workload/trace-schedule.ts";
 
 export interface RequestReplayOptions {
   readonly workload: RequestTraceWorkload;
@@ -63,6 +63,8 @@ class DueRequests {
   readonly #reader: RequestTraceReader;
   readonly #thinning: Rng;
   readonly #sources = new Map<string, number>();
+  /** By position of the source; null when all take part. */
+  readonly #sample: Uint8Array | null;
   /** A heap, the earliest on top; it never holds more than begin within the trace's disorder. */
   readonly #held: Due[] = [];
   #row = 0;
@@ -73,6 +75,8 @@ class DueRequests {
     this.#options = options;
     this.#reader = new RequestTraceReader(options.workload, options.trace.open());
     this.#thinning = Rng.of(options.seed, "trace/thinning");
+    const { workload, trace, seed } = options;
+    this.#sample = sampledFunctions(workload, trace.facts.sources, seed);
   }
 
   /** The next request before the end of sending; null when there is none. */
@@ -106,7 +110,8 @@ class DueRequests {
       this.#sources.set(row.source, source);
     }
     // Drawn for every row, so that it depends on the row alone and not on where the replay begins.
-    const isKept = workload.loadFactor === 1 || this.#thinning.uniform() < workload.loadFactor;
+    const isDrawn = workload.loadFactor === 1 || this.#thinning.uniform() < workload.loadFactor;
+    const isKept = isDrawn && this.#sample?.[source] !== 0;
     const at = Math.floor(this.#scaled(row.atNs));
     if (isKept && at >= 0) this.#push({ at, source, className: row.className, row: this.#row });
   }
@@ -235,12 +240,13 @@ const gather = (options: RequestReplayOptions): Gathered => {
 export const scalingDistance = (
   options: Omit<RequestReplayOptions, "instances">,
 ): ScalingDistance | null => {
-  const { workload } = options;
-  const { loadFactor, timeCompression } = workload;
-  if (loadFactor === 1 && timeCompression === 1) return null;
+  const { workload, trace } = options;
+  const { loadFactor, timeCompression, sampleFunctions, ...unsampled } = workload;
+  const isSampled = (sampleFunctions ?? trace.facts.sources) < trace.facts.sources;
+  if (loadFactor === 1 && timeCompression === 1 && !isSampled) return null;
   const length = ns(Math.round(sendDuration(workload) * timeCompression));
   const original: RequestTraceWorkload = {
-    ...workload,
+    ...unsampled,
     warmUpNs: ZERO_NS,
     durationNs: length,
     coolDownNs: ZERO_NS,

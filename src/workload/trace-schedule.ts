@@ -61,7 +61,7 @@ export const traceProblems = (workload: TraceWorkload, trace: TraceMinutes): rea
 
 /** The functions that take part, when only some of a trace's are replayed; null for all. */
 export const sampledFunctions = (
-  { sampleFunctions: wanted }: TraceWorkload,
+  { sampleFunctions: wanted }: Pick<TraceWorkload, "sampleFunctions">,
   functions: number,
   seed: number,
 ): Uint8Array | null => {

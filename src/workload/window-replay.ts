@@ -1,13 +1,15 @@
 /** Offers what ServeGen's client windows describe: every client with its own rate and law of gaps in each window. */
-import type { Problem, Workload } from "#experiment/resolved.ts";
+import type { Problem, ScalingDistance, Workload } from "#experiment/resolved.ts";
 import { assert } from "#stdx/assert.ts";
-import { type Nanos, ns } from "#stdx/nanos.ts";
+import { type Nanos, ns, ZERO_NS } from "#stdx/nanos.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { Rng } from "#stdx/rng.ts";
 import type { Arrival, ArrivalProcess } from "#workload/arrival.ts";
 import type { ClientWindows, WindowTrace } from "#workload/client-windows.ts";
+import { GapDistribution } from "#workload/gap-distribution.ts";
 import { InstantHeap } from "#workload/instant-heap.ts";
 import { inSeconds } from "#workload/load-text.ts";
+import { distanceBetween, type Gathered } from "#workload/scaling-distance.ts";
 import { dealFunctions, sendDuration } from "#workload/trace-schedule.ts";
 import { gammaGapsOfShape, type UnitGaps, weibullGapsOfShape } from "#workload/unit-gaps.ts";
 
@@ -180,3 +182,41 @@ export class WindowReplay implements ArrivalProcess {
     return at < this.#end ? at : Number.POSITIVE_INFINITY;
   }
 }
+
+/** Parts of the replayed time in which instants are counted. */
+const PARTS = 1000;
+/** Gaps that are looked at on either side, as many as for a trace of counts. */
+const GAPS_MAX = 200_000;
+
+/** The rate curve from the announced means, which is free of chance; the gaps from what is drawn. */
+const gather = (options: Omit<WindowReplayOptions, "instances">): Gathered => {
+  const replay = new WindowReplay({ ...options, instances: 1 });
+  const end = sendDuration(options.workload);
+  const counts = Float64Array.from({ length: PARTS }, (_, part) =>
+    replay.expectedCount(
+      ns(Math.floor((end * part) / PARTS)),
+      ns(Math.floor((end * (part + 1)) / PARTS)),
+    ),
+  );
+  const gaps = new GapDistribution();
+  while (gaps.count < GAPS_MAX && replay.nextAt() !== null) gaps.add(replay.take().at);
+  return { gaps, counts };
+};
+
+/** How far a scaled replay is from the same stretch of its windows, unscaled; null where nothing is scaled. */
+export const windowDistance = (
+  options: Omit<WindowReplayOptions, "instances">,
+): ScalingDistance | null => {
+  const { workload } = options;
+  const { loadFactor, timeCompression } = workload;
+  if (loadFactor === 1 && timeCompression === 1) return null;
+  const original: WindowWorkload = {
+    ...workload,
+    warmUpNs: ZERO_NS,
+    durationNs: ns(Math.round(sendDuration(workload) * timeCompression)),
+    coolDownNs: ZERO_NS,
+    loadFactor: 1,
+    timeCompression: 1,
+  };
+  return distanceBetween(gather({ ...options, workload: original }), gather(options));
+};

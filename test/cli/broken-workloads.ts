@@ -398,6 +398,17 @@ export const BROKEN_WORKLOADS: readonly BrokenFile[] = [
     ],
   ),
   withWorkload(
+    "a sample of functions of a format without functions",
+    'arrivals: "trace", trace: "day.csv", format: "burstgpt", sampleFunctions: 10',
+    [
+      [
+        "workload.sampleFunctions = 10",
+        'the format "burstgpt" does not name functions',
+        "remove it, and thin the trace with workload.loadFactor",
+      ],
+    ],
+  ),
+  withWorkload(
     "more requests than a trace has",
     'arrivals: "trace", trace: "day.csv", format: "mooncake", loadFactor: 2',
     [

@@ -96,6 +96,39 @@ describe("rows in the order of their ends", () => {
   });
 });
 
+describe("a sample of functions", () => {
+  const rows = Array.from({ length: 4000 }, (_, i) => `a,f${i % 40},${(i + 1) / 400},0.001`);
+  const text = `app,func,end_timestamp,duration\n${rows.join("\n")}\n`;
+  const whole = workloadOf({ format: "azure-functions-2021", column: null });
+  const trace = traceOf(whole, text);
+  const sampled = (sampleFunctions: number, seed = 1) =>
+    takeAll(replayOf({ ...whole, sampleFunctions }, trace, seed));
+  const usersOf = (arrivals: readonly { readonly user: number }[]) =>
+    [...new Set(arrivals.map(({ user }) => user))].toSorted((a, b) => a - b);
+
+  test("has as many as are asked for, each with all its requests at their instants", () => {
+    const arrivals = sampled(7);
+    const users = usersOf(arrivals);
+    expect(users).toHaveLength(7);
+    const all = takeAll(replayOf(whole, trace));
+    expect(arrivals).toEqual(all.filter(({ user }) => users.includes(user)));
+    expect(usersOf(sampled(40))).toHaveLength(40);
+    expect(usersOf(sampled(7, 2))).not.toEqual(users);
+  });
+
+  test("is announced exactly, and its distance is told", () => {
+    const workload = { ...whole, sampleFunctions: 0.3 };
+    const process = replayOf(workload, trace, 3);
+    const arrivals = takeAll(process);
+    expect(process.expectedCount(ns(0), ns(10e9))).toBe(arrivals.length);
+    expect(scalingDistance({ workload, trace, seed: 3 })?.gaps).toBeGreaterThan(0.1);
+    expect(scalingDistance({ workload: whole, trace, seed: 3 })).toBeNull();
+    expect(
+      scalingDistance({ workload: { ...whole, sampleFunctions: 40 }, trace, seed: 3 }),
+    ).toBeNull();
+  });
+});
+
 test("the requests of a trace's only function stay together", () => {
   const workload = workloadOf({ format: "azure-functions-2021", column: null });
   const rows = Array.from({ length: 50 }, (_, i) => `a,f,${i + 1},0.5`).join("\n");

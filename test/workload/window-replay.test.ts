@@ -2,7 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import { readWindowTrace, type WindowTrace } from "#workload/client-windows.ts";
-import { WindowReplay, type WindowWorkload, windowProblems } from "#workload/window-replay.ts";
+import {
+  WindowReplay,
+  type WindowWorkload,
+  windowDistance,
+  windowProblems,
+} from "#workload/window-replay.ts";
 import { cvOf, gammaLaw, KS_999, ksStatistic } from "./statistics.ts";
 import { takeAll } from "./workloads.ts";
 
@@ -144,5 +149,29 @@ describe("a file is refused", () => {
     expect(() => traceOf(BURSTY, "0,1,1,Gamma,1,1\n")).toThrow(
       "chunk-1-trace.csv: its windows are not those of chunk-0-trace.csv",
     );
+  });
+});
+
+describe("the distance of a scaled replay", () => {
+  const trace = traceOf(BURSTY, SECOND_ONLY);
+  const distance = (changes: Partial<WindowWorkload>) =>
+    windowDistance({ workload: workloadOf(changes), trace, seed: 5 });
+
+  test("is not told where nothing is scaled", () => {
+    expect(distance({})).toBeNull();
+  });
+
+  test("of time alone is none: the same draws, faster", () => {
+    const found = distance({ timeCompression: 10, durationNs: ns(180 * SECOND) });
+    expect(found?.rateCurve).toBeLessThan(1e-9);
+    expect(found?.gaps).toBeLessThan(0.01);
+  });
+
+  test("of more requests leaves the rate curve, and the gaps to chance", () => {
+    const found = distance({ loadFactor: 4 });
+    expect(found?.rateCurve).toBeLessThan(1e-9);
+    // About 4,800 gaps against 19,200: 1.95 · √(1/4,800 + 1/19,200) = 0.031, once in a thousand times for one law.
+    expect(found?.gaps).toBeGreaterThan(0);
+    expect(found?.gaps).toBeLessThan(0.05);
   });
 });
