@@ -17,7 +17,7 @@ import { judgeCapacityChecks } from "#judge/capacity-checks.ts";
 import { checkNames, judgeChecks } from "#judge/checks.ts";
 import { judgeRun, type RunVerdict } from "#judge/verdict.ts";
 import { analyse } from "#query/analyse.ts";
-import type { Analysis, RunAnalysis } from "#query/analysis.ts";
+import type { Analysis, Dialect, RunAnalysis } from "#query/analysis.ts";
 import { openResults, type ResultsSource } from "#query/results-folder.ts";
 import { answerOf } from "#report/answer.ts";
 import { checkLines } from "#report/checks.ts";
@@ -35,6 +35,8 @@ export interface BuildReportOptions {
   readonly folder: string;
   /** Where the report goes; a results folder of ours keeps it in its own `derived/` when absent. */
   readonly outDir?: string;
+  /** How the controller's logs are to be read, whatever they seem to be. */
+  readonly dialect?: Dialect;
 }
 
 export interface BuiltReport {
@@ -133,11 +135,12 @@ const reproduceCommand = (manifest: Manifest): string => {
   return `./run experiment ${words.join(" ")} --on ${shellWord(manifest.target)}`;
 };
 
-const rebuildCommand = (source: ResultsSource): string => {
+const rebuildCommand = (source: ResultsSource, dialect: Dialect | undefined): string => {
   const { manifest, folder } = source;
-  if (manifest !== null)
-    return `./run report ${shellWord(`results/${manifest.name}/${manifest.id}`)}`;
-  return `./run report ${shellWord(shownFrom(PROJECT_ROOT)(folder))}`;
+  const shown =
+    manifest === null ? shownFrom(PROJECT_ROOT)(folder) : `results/${manifest.name}/${manifest.id}`;
+  const told = dialect === undefined ? "" : ` --dialect ${dialect}`;
+  return `./run report ${shellWord(shown)}${told}`;
 };
 
 export const verdictOf = (plan: Plan | null, run: RunAnalysis): RunVerdict => {
@@ -177,7 +180,11 @@ const judged = (plan: Plan | null, runs: readonly ReportedRun[]) =>
     })),
   );
 
-const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => {
+const reportInput = (
+  source: ResultsSource,
+  analysis: Analysis,
+  dialect: Dialect | undefined,
+): ReportInput => {
   const plan = analysis.plan === null ? null : (fromStoredKeys(analysis.plan) as Plan);
   const runs = analysis.runs.map((run) =>
     reportedRun(analysis, plan, { run, verdict: verdictOf(plan, run) }),
@@ -203,7 +210,7 @@ const reportInput = (source: ResultsSource, analysis: Analysis): ReportInput => 
     capacities,
     headline: plan?.headline ?? null,
     reproduce: analysis.manifest === null ? null : reproduceCommand(analysis.manifest),
-    rebuild: rebuildCommand(source),
+    rebuild: rebuildCommand(source, dialect),
     shownPath: shownFrom(rootOf(analysis.manifest)),
   };
 };
@@ -278,8 +285,10 @@ export const buildReport = async (options: BuildReportOptions): Promise<BuiltRep
     );
   }
   try {
-    const analysis = await analyse({ source, dataFolder: join(derived, "data") });
-    const input = reportInput(source, analysis);
+    const { dialect } = options;
+    const told = dialect === undefined ? {} : { dialect };
+    const analysis = await analyse({ source, dataFolder: join(derived, "data"), ...told });
+    const input = reportInput(source, analysis, dialect);
     writeVerdicts(derived, input.runs);
     const reportPath = writeReport(source, derived, await renderReport(input));
     return {

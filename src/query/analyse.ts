@@ -1,6 +1,6 @@
 /** From a folder of logs to typed rows: ingest, dialect, views, metrics. */
 import { join } from "node:path";
-import type { Analysis, LogName, RunWindow, WholeRunCounts } from "#query/analysis.ts";
+import type { Analysis, Dialect, LogName, RunWindow, WholeRunCounts } from "#query/analysis.ts";
 import { Database, sqlText } from "#query/database.ts";
 import { readDialect } from "#query/dialect.ts";
 import { type IngestedRun, ingest } from "#query/ingest.ts";
@@ -15,6 +15,8 @@ export interface AnalyseOptions {
   readonly source: ResultsSource;
   /** Holds Parquet files and the list of inputs; created when missing. */
   readonly dataFolder: string;
+  /** Overrules what sidecars and rows say of the dialect. */
+  readonly dialect?: Dialect;
 }
 
 /** Opened views over a results folder, and what was found while opening; the caller closes `db`. */
@@ -64,7 +66,11 @@ const loggedWindow = async (
 const arrivalColumn = (dialect: string | undefined): string =>
   dialect === "original" ? "t - latency" : "t";
 
-const viewRun = async (db: Database, run: IngestedRun): Promise<ViewedRun> => {
+const viewRun = async (
+  db: Database,
+  run: IngestedRun,
+  told: Pick<AnalyseOptions, "dialect">,
+): Promise<ViewedRun> => {
   const parquet: Partial<Record<LogName, readonly string[]>> = {};
   for (const { log, parquet: path } of run.logs) {
     if (path !== null) parquet[log] = [...(parquet[log] ?? []), path];
@@ -76,6 +82,7 @@ const viewRun = async (db: Database, run: IngestedRun): Promise<ViewedRun> => {
     requests === undefined && actions === undefined
       ? null
       : await readDialect(db, {
+          ...(told.dialect === undefined ? {} : { told: told.dialect }),
           stated: run.source.statedDialect,
           requests: requests ?? null,
           actions: actions ?? null,
@@ -105,7 +112,7 @@ export const openViews = async (options: AnalyseOptions): Promise<OpenedViews> =
   try {
     const ingested = await ingest(db, options.source, options.dataFolder);
     const viewed: ViewedRun[] = [];
-    for (const run of ingested) viewed.push(await viewRun(db, run));
+    for (const run of ingested) viewed.push(await viewRun(db, run, options));
     await createViews(db, viewed);
     return { db, ingested, viewed };
   } catch (error) {

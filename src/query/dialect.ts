@@ -1,9 +1,11 @@
 /** Decides which dialect a run's logs are in: a sidecar of ours says it, otherwise the rows do. */
-import type { DialectReading } from "#query/analysis.ts";
+import type { Dialect, DialectReading } from "#query/analysis.ts";
 import { type Database, sqlText } from "#query/database.ts";
 
 export interface DialectEvidence {
-  readonly stated: "documented" | "original" | null;
+  /** What the user says, who has the last word; absent where nothing was said. */
+  readonly told?: Dialect;
+  readonly stated: Dialect | null;
   /** Parquet files as ingested; null where there is no such log. */
   readonly requests: string | null;
   readonly actions: string | null;
@@ -84,6 +86,7 @@ export const readDialect = async (
   db: Database,
   evidence: DialectEvidence,
 ): Promise<DialectReading> => {
+  if (evidence.told !== undefined) return decided(evidence.told, "as told by --dialect");
   if (evidence.stated !== null) return decided(evidence.stated, "stated beside the logs");
   const fromActions = evidence.actions === null ? null : await readActions(db, evidence.actions);
   if (fromActions !== null) return fromActions;

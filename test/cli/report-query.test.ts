@@ -1,6 +1,6 @@
 /** The `report` and `query` commands as a user runs them: output, exit codes, messages. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import {
@@ -109,6 +109,29 @@ describe("query", () => {
     expect(exitCode).toBe(0);
     expect(stdout.split("\n")[2]).toBe(`  0  12  ${first}`);
     expect(stdout).toContain("(2 rows)");
+  });
+
+  test("--dialect overrules the logs, and is in the report's own command", async () => {
+    const logs = join(scratch, "recorded");
+    cpSync(resolve(import.meta.dir, "../golden/telemetry/simple-infer4-1gpu"), logs, {
+      recursive: true,
+    });
+    const sql = "select dialect, (select min(arrival_ns) from requests) as first from runs";
+    const firstRow = async (...more: string[]): Promise<readonly string[]> => {
+      const { stdout } = await run("query", "recorded", sql, "--format", "csv", ...more);
+      return stdout.split("\n")[1]?.split(",") ?? [];
+    };
+    const original = await firstRow();
+    const told = await firstRow("--dialect", "documented");
+    expect([original[0], told[0]]).toEqual(["original", "documented"]);
+    // What is taken for an arrival is a departure, so it is later.
+    expect(BigInt(told[1] ?? 0)).toBeGreaterThan(BigInt(original[1] ?? 0));
+    const out = join(scratch, "told");
+    const built = await run("report", "recorded", "--dialect", "documented", "--out", out);
+    expect(built.stdout).toContain("report: ");
+    const report = readFileSync(join(out, "report.md"), "utf8");
+    expect(report).toContain("documented: as told by --dialect");
+    expect(report).toContain(`./run report ${logs} --dialect documented`);
   });
 
   test("CSV", async () => {

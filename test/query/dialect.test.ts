@@ -1,15 +1,24 @@
 /** The dialect is read off the rows where nothing states it, and said to be assumed where they do not decide. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { openViews } from "#query/analyse.ts";
-import type { DialectReading } from "#query/analysis.ts";
+import type { Dialect, DialectReading } from "#query/analysis.ts";
 import { openResults } from "#query/results-folder.ts";
 import { ACTION_LOG } from "#telemetry/action-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import { encodeSidecar, SIDECAR_FILE } from "#telemetry/sidecar.ts";
+import { SAMPLE_ACTIONS, SAMPLE_REQUESTS } from "../telemetry/samples.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "dialect-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -23,10 +32,17 @@ const freshFolder = (): string => {
   return folder;
 };
 
-const readingOf = async (folder: string): Promise<DialectReading | null | undefined> => {
+const readingOf = async (
+  folder: string,
+  dialect?: Dialect,
+): Promise<DialectReading | null | undefined> => {
   const source = openResults(folder);
   if (!source.ok) throw new Error(source.error);
-  const { db, viewed } = await openViews({ source: source.value, dataFolder: freshFolder() });
+  const { db, viewed } = await openViews({
+    source: source.value,
+    dataFolder: freshFolder(),
+    ...(dialect === undefined ? {} : { dialect }),
+  });
   await db.close();
   return viewed[0]?.dialect;
 };
@@ -67,16 +83,139 @@ const writeActions = (
   );
 };
 
+/** Whole rows of a log as cells; the piece that recordings end with is left out. */
+const readCells = (path: string): readonly (readonly string[])[] =>
+  readFileSync(path, "utf8")
+    .split("\n")
+    .slice(1, -1)
+    .map((line) => line.split("\t"));
+
+const writeCells = (
+  folder: string,
+  log: typeof ACTION_LOG | typeof REQUEST_LOG,
+  rows: readonly (readonly string[])[],
+): string => {
+  const lines = [headerLine(log), ...rows.map((cells) => cells.join("\t"))];
+  writeFileSync(join(folder, log.file), `${lines.join("\n")}\n`);
+  return folder;
+};
+
+const columnOf = (log: typeof ACTION_LOG | typeof REQUEST_LOG, name: string): number =>
+  log.columns.findIndex((column) => column.name === name);
+
+/** `t` of the documented dialect: the original's less `column`. */
+const movedBack = (
+  rows: readonly (readonly string[])[],
+  column: number,
+): readonly (readonly string[])[] =>
+  rows.map((cells) => [
+    String(BigInt(cells[0] as string) - BigInt(cells[column] as string)),
+    ...cells.slice(1),
+  ]);
+
+const GOODPUT = columnOf(ACTION_LOG, "goodput");
+const LATENCY = columnOf(REQUEST_LOG, "latency");
+const ENQUEUE = columnOf(ACTION_LOG, "controller_result_enqueue");
+
+/** Where the goodput says nothing: 1 in either dialect. */
+const withoutGoodput = (rows: readonly (readonly string[])[]): readonly (readonly string[])[] =>
+  rows.map((cells) => cells.map((cell, index) => (index === GOODPUT ? "1" : cell)));
+
+const RECORDINGS = [
+  "azure-infer4-1gpu",
+  "closedloop-infer5-1gpu",
+  "evict-infer4-small-gpu",
+  "poisson-infer5-1gpu",
+  "simple-infer4-1gpu",
+  "slo-infer5-2gpu",
+];
+
+describe.each(RECORDINGS)("the recording %s", (name) => {
+  const requests = readCells(join(RECORDED, name, REQUEST_LOG.file));
+  const actions = readCells(join(RECORDED, name, ACTION_LOG.file));
+  const original = { dialect: "original", isDecided: true } as const;
+  const documented = { dialect: "documented", isDecided: true } as const;
+
+  test("is `original`: by both logs, by its requests, by its actions with and without goodput", async () => {
+    expect(await readingOf(join(RECORDED, name))).toMatchObject(original);
+    const alone = writeCells(freshFolder(), REQUEST_LOG, requests);
+    expect(await readingOf(alone)).toMatchObject(original);
+    const counted = writeCells(freshFolder(), ACTION_LOG, actions);
+    expect((await readingOf(counted))?.reason).toContain("goodput exceeds 1");
+    const timed = writeCells(freshFolder(), ACTION_LOG, withoutGoodput(actions));
+    expect(await readingOf(timed)).toMatchObject(original);
+  });
+
+  test("is `documented` once its instants are that dialect's", async () => {
+    const alone = writeCells(freshFolder(), REQUEST_LOG, movedBack(requests, LATENCY));
+    expect(await readingOf(alone)).toMatchObject(documented);
+    const sent = movedBack(withoutGoodput(actions), ENQUEUE);
+    expect(await readingOf(writeCells(freshFolder(), ACTION_LOG, sent))).toMatchObject(documented);
+  });
+});
+
+const shared = process.env["ESCAPEMENT_SHARED"] ?? resolve(import.meta.dir, "../../../shared");
+const whole = join(shared, "data/clockwork-telemetry");
+const isAbsent = !existsSync(whole);
+if (isAbsent) console.warn(`dialect.test.ts: whole recordings skipped, none in ${whole}`);
+
+test.skipIf(isAbsent)("the whole recordings are `original`, their rows whole", async () => {
+  const source = openResults(whole);
+  if (!source.ok) throw new Error(source.error);
+  const { db, viewed } = await openViews({ source: source.value, dataFolder: freshFolder() });
+  await db.close();
+  expect(viewed.map(({ name, dialect }) => [name, dialect?.dialect, dialect?.isDecided])).toEqual(
+    RECORDINGS.map((name) => [name, "original", true]),
+  );
+});
+
+describe("the documentation's samples", () => {
+  const requests = SAMPLE_REQUESTS.map((row) => row.split(" "));
+  const actions = SAMPLE_ACTIONS.map((row) => row.split(" "));
+
+  test("are `original`, together and each alone", async () => {
+    const both = writeCells(freshFolder(), REQUEST_LOG, requests);
+    writeCells(both, ACTION_LOG, actions);
+    expect(await readingOf(both)).toMatchObject({ dialect: "original", isDecided: true });
+    const alone = writeCells(freshFolder(), REQUEST_LOG, requests);
+    expect(await readingOf(alone)).toMatchObject({ dialect: "original", isDecided: true });
+    const timed = writeCells(freshFolder(), ACTION_LOG, withoutGoodput(actions));
+    expect(await readingOf(timed)).toMatchObject({ dialect: "original", isDecided: true });
+  });
+
+  test("as our writer would have written them, four rows do not decide, and a word does", async () => {
+    const arrived = movedBack(requests, LATENCY);
+    expect(arrived.map(([t]) => t?.slice(-10))).toEqual([
+      "3782277698",
+      "3784044934",
+      "3791871905",
+      "3792240385",
+    ]);
+    const sent = movedBack(withoutGoodput(actions), ENQUEUE);
+    expect(sent.map(([t]) => t?.slice(-10))).toEqual([
+      "3782221183",
+      "3782209786",
+      "3782254391",
+      "3782235010",
+    ]);
+    // Either way every instant rises, the actions' with their id and the requests' in file order.
+    const both = writeCells(freshFolder(), ACTION_LOG, sent);
+    writeCells(both, REQUEST_LOG, arrived);
+    expect(await readingOf(both)).toMatchObject({ dialect: "original", isDecided: false });
+    expect(await readingOf(both, "documented")).toMatchObject({ dialect: "documented" });
+  });
+});
+
 describe("reading the dialect", () => {
-  test.each([
-    "closedloop-infer5-1gpu",
-    "evict-infer4-small-gpu",
-    "poisson-infer5-1gpu",
-    "slo-infer5-2gpu",
-  ])("recorded requests of %s alone are `original`", async (name) => {
+  test("who tells it has the last word, also against a sidecar", async () => {
     const folder = freshFolder();
-    cpSync(join(RECORDED, name, REQUEST_LOG.file), join(folder, REQUEST_LOG.file));
-    expect(await readingOf(folder)).toMatchObject({ dialect: "original", isDecided: true });
+    cpSync(join(RECORDED, "poisson-infer5-1gpu"), folder, { recursive: true });
+    writeFileSync(join(folder, SIDECAR_FILE), encodeSidecar("original"));
+    expect(await readingOf(folder, "documented")).toEqual({
+      dialect: "documented",
+      reason: "as told by --dialect",
+      isDecided: true,
+    });
   });
 
   test("a goodput above 1 is in nanoseconds", async () => {

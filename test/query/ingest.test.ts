@@ -66,9 +66,11 @@ describe("recorded logs of the original", () => {
   test("six kinds of recorded slices: 200 rows each, the torn one left out and counted", async () => {
     const analysis = await analyseFolder(RECORDED);
     expect(analysis.runs.map((run) => run.name)).toEqual([
+      "azure-infer4-1gpu",
       "closedloop-infer5-1gpu",
       "evict-infer4-small-gpu",
       "poisson-infer5-1gpu",
+      "simple-infer4-1gpu",
       "slo-infer5-2gpu",
     ]);
     for (const run of analysis.runs) {

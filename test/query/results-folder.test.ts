@@ -63,7 +63,7 @@ describe("openResults", () => {
     const opened = openResults(join(import.meta.dir, "../golden/telemetry"));
     if (!opened.ok) throw new Error(opened.error);
     expect(opened.value.kind).toBe("foreign");
-    expect(opened.value.runs.map((run) => run.index)).toEqual([0, 1, 2, 3]);
+    expect(opened.value.runs.map((run) => run.index)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   test("no folder", () => {

@@ -5,6 +5,7 @@ import { ns } from "#stdx/nanos.ts";
 import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import { actionRecord, cellsByName } from "./records.ts";
+import { SAMPLE_ACTIONS } from "./samples.ts";
 
 const HEADER =
   "t action_id action_type status worker_id gpu_id model_id batch_size expected_exec_duration worker_exec_duration expected_exec_complete worker_exec_complete expected_gpu_clock worker_gpu_clock_before worker_gpu_clock worker_copy_output_complete worker_action_received worker_result_sent controller_result_enqueue controller_action_duration goodput requests_queued copies_loaded";
@@ -44,7 +45,7 @@ describe("the documentation's sample", () => {
         782_221_183, // 789472787 − 7251604
         [6_604_169, 6_830_646, 170_122, 6_840_551, 7_251_604, 7_263_700],
       ),
-      "1598832443789472787 2 1 0 9 1 0 1 5637000 5669663 6604169 6830646 0 0 0 0 170122 6840551 7251604 7263700 5669663 2 0",
+      SAMPLE_ACTIONS[0],
       "1598832443782221183 2 1 0 9 1 0 1 5637000 5669663 6604169 6830646 0 0 0 0 170122 6840551 7251604 7263700 1 2 0",
     ],
     [
@@ -53,7 +54,7 @@ describe("the documentation's sample", () => {
         782_209_786, // 789454455 − 7244669
         [6_605_935, 6_826_713, 410_550, 6_836_940, 7_244_669, 7_276_903],
       ),
-      "1598832443789454455 0 1 0 8 0 0 1 5637000 5672895 6605935 6826713 0 0 0 0 410550 6836940 7244669 7276903 5672895 2 0",
+      SAMPLE_ACTIONS[1],
       "1598832443782209786 0 1 0 8 0 0 1 5637000 5672895 6605935 6826713 0 0 0 0 410550 6836940 7244669 7276903 1 2 0",
     ],
     [
@@ -62,7 +63,7 @@ describe("the documentation's sample", () => {
         782_254_391, // 789437665 − 7183274
         [6_594_394, 6_818_735, 325_569, 6_829_798, 7_183_274, 7_297_271],
       ),
-      "1598832443789437665 7 1 0 3 0 1 1 5637000 5677567 6594394 6818735 0 0 0 0 325569 6829798 7183274 7297271 5677567 1 0",
+      SAMPLE_ACTIONS[2],
       "1598832443782254391 7 1 0 3 0 1 1 5637000 5677567 6594394 6818735 0 0 0 0 325569 6829798 7183274 7297271 1 1 0",
     ],
     [
@@ -71,7 +72,7 @@ describe("the documentation's sample", () => {
         782_235_010, // 789463641 − 7228631
         [6_595_782, 6_839_861, 237_703, 6_850_289, 7_228_631, 7_251_874],
       ),
-      "1598832443789463641 4 1 0 6 0 0 1 5637000 5668928 6595782 6839861 0 0 0 0 237703 6850289 7228631 7251874 5668928 2 0",
+      SAMPLE_ACTIONS[3],
       "1598832443782235010 4 1 0 6 0 0 1 5637000 5668928 6595782 6839861 0 0 0 0 237703 6850289 7228631 7251874 1 2 0",
     ],
   ];

@@ -6,6 +6,7 @@ import { ns } from "#stdx/nanos.ts";
 import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import { cellsByName, requestRecord } from "./records.ts";
+import { SAMPLE_REQUESTS } from "./samples.ts";
 
 const HEADER =
   "t request_id result user_id model_id slo_factor latency deadline deadline_met arrival_count departure_count is_coldstart";
@@ -24,7 +25,7 @@ const SAMPLE: readonly { record: RequestRecord; original: string; documented: st
       departureWorkers: 2,
       departureGpus: 2,
     }),
-    original: "1598832443793706643 68 0 357 30 0 11428945 100000000 1 0 2 1",
+    original: SAMPLE_REQUESTS[0],
     documented: "1598832443782277698 68 0 357 30 0 11428945 100000000 1 0 2 1",
   },
   {
@@ -38,7 +39,7 @@ const SAMPLE: readonly { record: RequestRecord; original: string; documented: st
       departureWorkers: 2,
       departureGpus: 2,
     }),
-    original: "1598832443793770631 330 0 115 9 0 9725697 100000000 1 0 2 1",
+    original: SAMPLE_REQUESTS[1],
     documented: "1598832443784044934 330 0 115 9 0 9725697 100000000 1 0 2 1",
   },
   {
@@ -54,7 +55,7 @@ const SAMPLE: readonly { record: RequestRecord; original: string; documented: st
       departureWorkers: 2,
       departureGpus: 2,
     }),
-    original: "1598832443794996383 506 0 357 30 0 3124478 100000000 1 2 2 0",
+    original: SAMPLE_REQUESTS[2],
     documented: "1598832443791871905 506 0 357 30 0 3124478 100000000 1 2 2 0",
   },
   {
@@ -70,7 +71,7 @@ const SAMPLE: readonly { record: RequestRecord; original: string; documented: st
       departureWorkers: 2,
       departureGpus: 2,
     }),
-    original: "1598832443795068092 511 0 115 9 0 2827707 100000000 1 2 2 0",
+    original: SAMPLE_REQUESTS[3],
     documented: "1598832443792240385 511 0 115 9 0 2827707 100000000 1 2 2 0",
   },
 ];

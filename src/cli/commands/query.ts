@@ -3,13 +3,14 @@ import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { derivedFolderOf, openResultsOrExit } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
+import { type DialectOption, dialectOption, toldDialect } from "#cli/dialect-option.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { openViews } from "#query/analyse.ts";
 import type { Database, SqlResult } from "#query/database.ts";
 
 type Format = "table" | "csv" | "json";
 
-interface QueryOptions {
+interface QueryOptions extends DialectOption {
   readonly format: Format;
 }
 
@@ -78,7 +79,7 @@ const runQuery = async (
 ): Promise<void> => {
   const source = openResultsOrExit(resolve(context.cwd, query.dir));
   const dataFolder = join(derivedFolderOf(source), "data");
-  const { db } = await openViews({ source, dataFolder });
+  const { db } = await openViews({ source, dataFolder, ...toldDialect(options) });
   try {
     process.stdout.write(FORMATS[options.format](await runSql(db, query.sql)));
   } finally {
@@ -97,6 +98,7 @@ export const registerQueryCommand = (program: Command, context: CliContext): voi
         .choices(["table", "csv", "json"])
         .default("table"),
     )
+    .addOption(dialectOption())
     .action((dir: string, sql: string, options: QueryOptions) =>
       runQuery(context, { dir, sql }, options),
     );

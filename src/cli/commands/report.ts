@@ -3,9 +3,10 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { buildReport, exitCodeOf } from "#cli/build-report.ts";
 import type { CliContext } from "#cli/context.ts";
+import { type DialectOption, dialectOption, toldDialect } from "#cli/dialect-option.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 
-interface ReportOptions {
+interface ReportOptions extends DialectOption {
   readonly out?: string;
 }
 
@@ -30,7 +31,11 @@ const runReport = async (
     const folder = resolve(context.cwd, given);
     const place = { position, count: folders.length };
     try {
-      const built = await buildReport({ folder, ...outDirOf(context, options, place) });
+      const built = await buildReport({
+        folder,
+        ...outDirOf(context, options, place),
+        ...toldDialect(options),
+      });
       for (const line of built.summaryLines) process.stdout.write(`${line}\n`);
       process.stdout.write(`report: ${built.reportPath}\n`);
       exitCode = Math.max(exitCode, exitCodeOf(built));
@@ -50,5 +55,6 @@ export const registerReportCommand = (program: Command, context: CliContext): vo
     .description("(re)build the report of a results folder, or of any folder with Clockwork logs")
     .argument("<dir...>", "results folders, or folders with logs (those are never written to)")
     .option("--out <dir>", "where the report goes")
+    .addOption(dialectOption())
     .action((folders: string[], options: ReportOptions) => runReport(context, folders, options));
 };

@@ -136,7 +136,7 @@ const dialect = ({ analysis: run }: ExaminedRun): readonly Finding[] =>
     : [
         finding("dialect", "suspect", {
           evidence: `the logs' dialect is not decided: ${run.dialect.reason}`,
-          remedy: "more rows would decide it",
+          remedy: "say it with `--dialect documented` or `--dialect original`",
         }),
       ];
 
