@@ -207,10 +207,15 @@ export class ControllerProcess {
   #acceptClient(link: ClientLink): LinkHandlers<typeof ENDPOINTS.controllerForClients> {
     const connectionId = this.#nextConnectionId++;
     this.#clients.set(connectionId, link);
+    const came: ControllerEvent[] = [];
     return {
       onMessage: (frame, arrival) => {
         const { messageId, message } = requestFromWire(frame);
-        this.#step({ kind: "request", connectionId, messageId, arrival, request: message });
+        came.push({ kind: "request", connectionId, messageId, arrival, request: message });
+      },
+      // Together, as the original's admission threads take all that came while they slept.
+      onRead: () => {
+        if (came.length > 0) this.#step(...came.splice(0));
       },
       onClose: ({ message }) => {
         this.#clients.delete(connectionId);
@@ -274,9 +279,9 @@ export class ControllerProcess {
     this.#step({ kind: "worker_down", worker, reason: message });
   }
 
-  #step(event: ControllerEvent): void {
+  #step(...events: readonly ControllerEvent[]): void {
     if (this.#ending !== null) return;
-    const effects = this.#controller.step(this.#clock.now(), event);
+    const effects = this.#controller.step(this.#clock.now(), ...events);
     for (const effect of effects) this.#apply(effect);
     if (this.#ending === null) this.#alarm.arm(this.#controller.nextTimeout());
   }

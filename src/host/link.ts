@@ -1,16 +1,13 @@
 /**
  * A framed TCP connection that speaks one end of the original's protocol.
  *
- *     const clock = startClock();
  *     const listening = await listen({
  *       endpoint: ENDPOINTS.worker, clock, host: "127.0.0.1", port: 0,
  *       accept: (link) => ({
  *         onMessage: (frame, receivedAt) => { … link.send({ name, messageId, fields, body: [] }); … },
- *         onSent: (frame) => { … },
- *         onClose: (reason) => { … },
+ *         onSent: (frame) => { … }, onClose: (reason) => { … },
  *       }),
- *     });
- *     if (listening.ok) listening.value.port;          // otherwise listening.error.message: port in use, …
+ *     });       // if (listening.ok) listening.value.port; otherwise listening.error.message: port in use, …
  *
  *     const connected = await connect({ endpoint: ENDPOINTS.controllerForWorkers, clock, host, port,
  *       timeoutMs: 30_000, accept: (link) => handlers });                   // retries until then
@@ -60,6 +57,8 @@ export interface LinkHandlers<E extends Endpoint> {
     receivedAt: Nanos,
     sentAt: Nanos,
   ) => void;
+  /** Called after the messages of each read, so that what came together can be dealt with together. */
+  readonly onRead?: () => void;
   /** Takes inference responses, which then do not come as messages; for a client's end only. */
   readonly inferences?: InferenceHandlers;
   /** The network layer has taken the whole message. Never called from within `send`. */
@@ -250,6 +249,7 @@ export class Link<E extends Endpoint> {
   #onData(chunk: Uint8Array): void {
     this.#loop?.begin();
     this.#takeIn(chunk);
+    this.#handlers.onRead?.();
     this.#loop?.end();
   }
 

@@ -241,6 +241,27 @@ const list = async (send: (request: ClientRequest) => Promise<ClientResponse>) =
 };
 
 describe("ControllerProcess", () => {
+  for (const strategy of ["INFER4", "INFER5"]) {
+    test(`${strategy}: requests that one read brings may go as one batch`, async () => {
+      const worker = await startWorker();
+      const loadStageTimeout = ns(MILLISECOND);
+      const controller = startController([worker.port], {
+        controller: { ...DEFAULT_OPTIONS, strategy, loadStageTimeout },
+      });
+      const { port } = await controller.told("ready");
+      const send = await startClient(port ?? 0);
+      await send(load);
+      await list(send);
+      await send(infer(1, 0));
+      // Messages of one turn leave in one write.
+      await Promise.all([send(infer(2, 0)), send(infer(3, 0))]);
+      const batches = worker.actions.flatMap((action) =>
+        action.kind === "infer" ? [action.batchSize] : [],
+      );
+      expect(batches).toEqual([1, 2]);
+    });
+  }
+
   test("serves a client from load to logs, and writes every row before it ends", async () => {
     const worker = await startWorker();
     const logDir = temporaryFolder();

@@ -143,7 +143,10 @@ export class Scenario {
   #command(verb: string, words: readonly string[]): void {
     switch (verb) {
       case "request":
-        this.#request(parseArguments(words));
+        for (const request of this.#requestsOf(parseArguments(words))) this.#step(request);
+        return;
+      case "together":
+        this.#step(...this.#requestsOf(parseArguments(words)));
         return;
       case "tick":
         return;
@@ -163,11 +166,10 @@ export class Scenario {
     }
   }
 
-  #request(args: Arguments): void {
-    const count = numberOf(args, "count", 1);
-    for (let i = 0; i < count; i++) {
+  #requestsOf(args: Arguments): readonly ControllerEvent[] {
+    return Array.from({ length: numberOf(args, "count", 1) }, () => {
       const userRequestId = this.#requests++;
-      this.#step({
+      return {
         kind: "request",
         connectionId: 0,
         messageId: userRequestId,
@@ -181,8 +183,8 @@ export class Scenario {
           modelId: numberOf(args, "model", 0),
           sloFactor: numberOf(args, "slo_factor", 0),
         },
-      });
-    }
+      };
+    });
   }
 
   /** `end` is the worker's instant of the end, `took` the duration it measured; the profile's unless given. */
@@ -238,9 +240,9 @@ export class Scenario {
     this.#now = until;
   }
 
-  #step(event: ControllerEvent): void {
+  #step(...events: readonly ControllerEvent[]): void {
     if (this.#controller === null) throw new Error('a script begins with "start"');
-    const effects = this.#controller.step(ns(this.#now), event);
+    const effects = this.#controller.step(ns(this.#now), ...events);
     for (const effect of effects) this.#tell(effect);
     if (this.#sendsByHand && !this.#isQuiet) return;
     for (const effect of effects) {

@@ -8,8 +8,11 @@ import { type Nanos, ns, SECOND } from "#stdx/nanos.ts";
 
 /** A controller of any type, as whoever drives it sees it. */
 export interface ControllerMachine {
-  /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
-  step(now: Nanos, event: ControllerEvent): readonly ControllerEffect[];
+  /**
+   * Advances to `now`, which never decreases between calls, and returns what is to be done, in order. Events that came
+   * together belong into one call: requests that did may go as one batch.
+   */
+  step(now: Nanos, ...events: readonly ControllerEvent[]): readonly ControllerEffect[];
   /** When `step` must be called with a timer at the latest; null while only events can make something happen. */
   nextTimeout(): Nanos | null;
 }

@@ -48,9 +48,12 @@ export class Controller {
     this.#startup = new Startup(options, (effect) => this.#emit(effect));
   }
 
-  /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
-  step(now: Nanos, event: ControllerEvent): readonly ControllerEffect[] {
-    this.#take(now, event);
+  /**
+   * Advances to `now`, which never decreases between calls, and returns what is to be done, in order. Events that came
+   * together are all taken in before anything is decided.
+   */
+  step(now: Nanos, ...events: readonly ControllerEvent[]): readonly ControllerEffect[] {
+    for (const event of events) this.#take(now, event);
     if (this.#serving === null) this.#advanceStartup(now);
     if (this.#serving !== null) this.#advanceServing(now, this.#serving);
     const effects = this.#effects;

@@ -52,7 +52,19 @@ export class DirectController {
   }
 
   /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
-  step(now: Nanos, event: ControllerEvent): readonly ControllerEffect[] {
+  step(now: Nanos, ...events: readonly ControllerEvent[]): readonly ControllerEffect[] {
+    for (const event of events) this.#take(now, event);
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** Everything happens when it comes. */
+  nextTimeout(): null {
+    return null;
+  }
+
+  #take(now: Nanos, event: ControllerEvent): void {
     switch (event.kind) {
       case "request":
         this.#onRequest(now, event);
@@ -76,14 +88,6 @@ export class DirectController {
       default:
         assertNever(event);
     }
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
-  }
-
-  /** Everything happens when it comes. */
-  nextTimeout(): null {
-    return null;
   }
 
   #onRequest(now: Nanos, event: RequestEvent): void {
