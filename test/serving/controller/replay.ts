@@ -7,10 +7,12 @@ import { Heap } from "#serving/controller/heap.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { Action } from "#serving/messages.ts";
+import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
 import { PacedWorker } from "#serving/worker/paced-worker.ts";
 import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
 import { type DurationModel, SimulatedDevice } from "#serving/worker/simulated-device.ts";
-import { type Nanos, ns } from "#stdx/nanos.ts";
+import { addNs, type Nanos, ns } from "#stdx/nanos.ts";
+import type { Lags } from "./recording.ts";
 
 const PAGE_BYTES = 2 ** 24;
 /** Between a response and the request that follows it in a closed loop. */
@@ -33,6 +35,10 @@ export interface ReplayOptions {
   readonly pagesPerGpu: number;
   /** One way. */
   readonly networkNs: number;
+  /** What the network and the worker's own lateness are instead, by the time since the first arrival. */
+  readonly lags?: Lags;
+  /** The controller looks for requests this often and takes all that came; each as it comes when absent. */
+  readonly lookEveryNs?: number;
   /** Of the worker's GPUs; the profile's when absent. */
   readonly durationOf?: DurationModel;
   /** A closed loop: every response is followed by another request to its model, until this long after the first. */
@@ -54,10 +60,38 @@ const readCatalogue = (): ProfileCatalogue => {
   return new ProfileCatalogue(parsed.value);
 };
 
+type RequestEvent = Extract<ControllerEvent, { readonly kind: "request" }>;
+
 interface Due {
   readonly at: number;
   readonly sequence: number;
   readonly run: () => void;
+}
+
+/** GPUs that begin each operation as late as was recorded. */
+class LateDevice implements Device {
+  readonly #device: SimulatedDevice;
+  readonly #lagOf: (now: Nanos, kind: DeviceOperation["kind"]) => Nanos;
+
+  constructor(
+    device: SimulatedDevice,
+    lagOf: (now: Nanos, kind: DeviceOperation["kind"]) => Nanos,
+  ) {
+    this.#device = device;
+    this.#lagOf = lagOf;
+  }
+
+  start(now: Nanos, operation: DeviceOperation): void {
+    this.#device.start(addNs(now, this.#lagOf(now, operation.kind)), operation);
+  }
+
+  nextTimeout(): Nanos | null {
+    return this.#device.nextTimeout();
+  }
+
+  takeDone(now: Nanos): readonly DeviceDone[] {
+    return this.#device.takeDone(now);
+  }
 }
 
 class Replay {
@@ -67,8 +101,15 @@ class Replay {
   readonly #due = new Heap<Due>((a, b) => (a.at !== b.at ? a.at < b.at : a.sequence < b.sequence));
   readonly requests: RequestRecord[] = [];
   readonly actions: ActionRecord[] = [];
+  /** Requests that came since the controller's last look. */
+  readonly #came: RequestEvent[] = [];
   #sequence = 0;
   #now = 0;
+  /** The first arrival may come then. */
+  #start = 0;
+  /** Messages do not overtake each other. */
+  #workerLinkFreeAt = 0;
+  #controllerLinkFreeAt = 0;
   #isAdmitting = false;
   #repeatUntil = 0;
 
@@ -92,7 +133,11 @@ class Replay {
         hostIoPoolBytes: 0,
         catalogue: readCatalogue(),
       },
-      new SimulatedDevice(options.durationOf),
+      new LateDevice(new SimulatedDevice(options.durationOf), (now, kind) => {
+        const { lags } = this.#options;
+        if (lags === undefined) return ns(0);
+        return ns(Math.round((kind === "infer" ? lags.infer : lags.load)(now - this.#start)));
+      }),
     );
   }
 
@@ -104,11 +149,12 @@ class Replay {
     }
     while (!this.#isAdmitting) this.#runUntil(this.#now + 1_000_000);
     const start = this.#now + HEAD_START_NS;
+    this.#start = start;
     const before = this.actions.length;
     for (const [userRequestId, { at, modelId, sloFactor }] of arrivals.entries()) {
       const input = { sizeBytes: 0 };
       const request = { kind: "infer", batchSize: 1, modelId, sloFactor, input } as const;
-      this.#at(start + at, () => this.#request({ ...request, userId: 0, userRequestId }));
+      this.#at(start + at, () => this.#arrive({ ...request, userId: 0, userRequestId }));
     }
     this.#repeatUntil = start + (this.#options.repeatForNs ?? 0);
     this.#runUntil(Math.max(start + (arrivals.at(-1)?.at ?? 0), this.#repeatUntil) + 1_000_000_000);
@@ -139,14 +185,28 @@ class Replay {
     return timeout === null ? Infinity : Math.max(timeout, this.#now);
   }
 
-  #request(request: Extract<ControllerEvent, { readonly kind: "request" }>["request"]): void {
-    const messageId = this.#sequence;
-    const arrival = ns(this.#now);
-    this.#step({ kind: "request", connectionId: 0, messageId, arrival, request });
+  #request(request: RequestEvent["request"]): void {
+    this.#step(this.#eventOf(request));
   }
 
-  #step(event: ControllerEvent): void {
-    for (const effect of this.#controller.step(ns(this.#now), event)) {
+  #eventOf(request: RequestEvent["request"]): RequestEvent {
+    const arrival = ns(this.#now);
+    return { kind: "request", connectionId: 0, messageId: this.#sequence, arrival, request };
+  }
+
+  /** Waits for the controller's next look, together with what else comes before it. */
+  #arrive(request: RequestEvent["request"]): void {
+    const { lookEveryNs } = this.#options;
+    if (lookEveryNs === undefined) return this.#request(request);
+    this.#came.push(this.#eventOf(request));
+    if (this.#came.length > 1) return;
+    const sinceStart = this.#now - this.#start;
+    const look = (Math.floor(sinceStart / lookEveryNs) + 1) * lookEveryNs;
+    this.#at(this.#start + look, () => this.#step(...this.#came.splice(0)));
+  }
+
+  #step(...events: readonly ControllerEvent[]): void {
+    for (const effect of this.#controller.step(ns(this.#now), ...events)) {
       if (effect.kind === "send_action") this.#send(effect.action);
       else if (effect.kind === "request_done") this.#onDone(effect.record);
       else if (effect.kind === "action_done") this.actions.push(effect.record);
@@ -159,7 +219,7 @@ class Replay {
 
   #onDone(record: RequestRecord): void {
     this.requests.push(record);
-    const at = this.#now + CLIENT_NS;
+    const at = this.#now + (this.#options.lags?.client[this.requests.length - 1] ?? CLIENT_NS);
     if (at >= this.#repeatUntil) return;
     const { modelId, sloFactor, userRequestId } = record;
     const again = {
@@ -170,16 +230,23 @@ class Replay {
       userId: 0,
       userRequestId,
     } as const;
-    this.#at(at, () => this.#request({ ...again, input: { sizeBytes: 0 } }));
+    this.#at(at, () => this.#arrive({ ...again, input: { sizeBytes: 0 } }));
   }
 
   #send(action: Action): void {
     const { actionId } = action;
     this.#at(this.#now, () => this.#step({ kind: "action_sent", worker: 0, actionId }));
-    this.#at(this.#now + this.#options.networkNs, () => {
+    const delay = this.#delayOf("toWorker");
+    this.#workerLinkFreeAt = Math.max(this.#workerLinkFreeAt, this.#now + delay);
+    this.#at(this.#workerLinkFreeAt, () => {
       const received = ns(this.#now);
       this.#stepWorker({ kind: "action", action, received, clockDelta: ns(0) });
     });
+  }
+
+  #delayOf(direction: "toWorker" | "back"): number {
+    const { networkNs, lags } = this.#options;
+    return lags === undefined ? networkNs : Math.round(lags[direction](this.#now - this.#start));
   }
 
   #stepWorker(event: Parameters<PacedWorker["step"]>[1]): void {
@@ -187,7 +254,9 @@ class Replay {
     for (const effect of this.#worker.step(resultSent, event)) {
       if (effect.kind !== "send_result") continue;
       const result = { ...effect.result, resultSent };
-      this.#at(this.#now + this.#options.networkNs, () =>
+      const delay = this.#delayOf("back");
+      this.#controllerLinkFreeAt = Math.max(this.#controllerLinkFreeAt, this.#now + delay);
+      this.#at(this.#controllerLinkFreeAt, () =>
         this.#step({ kind: "result", worker: 0, received: ns(this.#now), result }),
       );
     }
