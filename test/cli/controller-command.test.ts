@@ -112,6 +112,24 @@ describe("starting", () => {
     expect(output).toContain("\t max_gpus=7\n");
   });
 
+  test("its first lines are the original's, in that order", async () => {
+    const child = spawn(["INFER4", WORKER, "--connect-timeout", "1ms", "--client-port", "0"]);
+    await child.exited;
+    const own = (await new Response(child.stdout).text()).split("\n");
+    const golden = join(root, "test/golden/console/simple-infer4-1gpu.txt");
+    const recorded = readFileSync(golden, "utf8").split("\n");
+    const end = recorded.findIndex((line) => line.startsWith("Connecting to worker"));
+    // Folders, addresses and ports are each machine's own.
+    const comparable = (line: string): string =>
+      line.replace(/(?<=^Logging \w+ to ).*\//, "").replace(/\S+:\d+$/, "ADDRESS");
+    const shown = new Set(own.map(comparable));
+    const expected = recorded.slice(0, end + 1).map(comparable);
+    expect(expected).toHaveLength(13);
+    expect(expected.filter((line) => shown.has(line))).toEqual(expected);
+    const positions = expected.map((line) => own.map(comparable).indexOf(line));
+    expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+  });
+
   test.each([
     // INFER4 looks no further ahead for the inputs it makes, and makes larger batches.
     ["INFER4", 10_000_000, 16],
@@ -151,6 +169,7 @@ describe("ending in good order", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("%s", async (signal) => {
     const { child, logDir } = await startWaiting([]);
     child.kill(signal);
+    await waitFor(child, `Interrupt signal (${signal === "SIGINT" ? 2 : 15}) received.`);
     expect(await child.exited).toBe(0);
     const log = readFileSync(join(logDir, "clockwork_request_log.tsv"), "utf8");
     expect(log.startsWith("t\trequest_id\tresult\t")).toBe(true);

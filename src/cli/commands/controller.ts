@@ -1,4 +1,5 @@
 /** The `controller` command: one Clockwork controller, with the original's positional options and the same by name. */
+import { constants } from "node:os";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
@@ -204,7 +205,7 @@ const runController = async (
 ): Promise<void> => {
   const onStop = (): void => controller.stop();
   const onSignal = (signal: NodeJS.Signals): void => {
-    printLine(`Interrupt signal (${signal}) received.`);
+    printLine(`Interrupt signal (${constants.signals[signal]}) received.`);
     onStop();
   };
   process.on("SIGTERM", onSignal);

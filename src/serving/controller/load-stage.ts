@@ -77,8 +77,7 @@ export class LoadStage {
 
   onLoad(now: Nanos, arrived: ArrivedLoad): void {
     const { request } = arrived;
-    const { copies, path, userRequestId } = request;
-    this.#print(`Client  --> Req${userRequestId}:LoadModel path=${printable(path)}`);
+    const { copies } = request;
     const room = MODEL_ID_MAX - this.#nextModelId;
     if (copies < 1 || copies > room) {
       const message = `no_of_copies must be from 1 to ${room}, got ${copies}`;
@@ -105,7 +104,7 @@ export class LoadStage {
     if (entry === undefined || entry.sent === null || entry.worker !== worker) return false;
     const { load, action } = entry;
     if (result.kind === "load_model") {
-      const duration = (result.timing.duration / 1e9).toFixed(1);
+      const duration = (result.timing.duration / 1e6).toFixed(1);
       this.#print(
         `Worker  --> R${action.actionId}:LoadModelFromDisk ${profileText(result)} duration=${duration}`,
       );

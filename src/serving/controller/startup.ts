@@ -7,6 +7,7 @@ import type { ControllerOptions } from "#serving/controller/options.ts";
 import { tableText } from "#serving/controller/state-text.ts";
 import { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { ActionResult, WorkerState } from "#serving/messages.ts";
+import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
 import { earliestNs, type Nanos } from "#stdx/nanos.ts";
@@ -62,6 +63,8 @@ export class Startup {
       this.#early.push(arrived);
       return;
     }
+    const { userRequestId, path } = arrived.request;
+    this.#print(`Client  --> Req${userRequestId}:LoadModel path=${printable(path)}`);
     if (this.#lastLoadEvent === null) this.#print("(Startup-4) LoadModelStage has begun");
     this.#loadEvent(now);
     this.#stage.onLoad(now, arrived);

@@ -219,7 +219,7 @@ test("summaries come every 10 s, in silence too, and tell of each GPU", () => {
   world.run(start + 20 * SECOND);
   const lines = world.lines.slice(world.lines.indexOf(" * Admitting inference requests") + 1);
   expect(lines.filter((line) => !line.startsWith("Network Status"))).toEqual([
-    "Client throughput=1.0 success=100.00% min=2.7 max=11.0 mean=3.6 p50=2.7 p99=11.0",
+    "Client throughput=1.0 success=100.00% min=2.7 max=11.0 mean=3.6 p50=2.7 p99=11.0 goodput=1.0",
     "W0-GPU0 LoadW min=8.31 max=8.31 mean=8.31 e2emean=8.31 e2emax=8.31 throughput=0.1 utilization=0.00 clock=[0-0] norm_max=0.00 norm_mean=0.00",
     "W0-GPU0 Infer min=2.73 max=2.73 mean=2.73 e2emean=2.73 e2emax=2.73 throughput=1.0 utilization=0.00 clock=[1380-1380] norm_max=2.73 norm_mean=2.73",
     "Client throughput=0 success=0% (0/0 violations)",
