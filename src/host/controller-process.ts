@@ -158,7 +158,7 @@ export class ControllerProcess {
     }
   }
 
-  /** Ends in good order: rows are finished and written. */
+  /** Ends in good order: open requests are answered with status 3, rows are finished and written. */
   stop(): void {
     this.#end({ ok: true });
   }
@@ -325,6 +325,9 @@ export class ControllerProcess {
   #end(ending: ControllerEnding): void {
     if (this.#ending !== null) return;
     this.#ending = ending;
+    // Whoever still waits is told, and what is open gets its rows, whatever the reason.
+    const effects = this.#controller.step(this.#clock.now(), { kind: "stop" });
+    for (const effect of effects) this.#apply(effect);
     this.#alarm.arm(null);
     this.#giveUpConnecting.abort();
     if (!ending.ok) this.#options.onStatus({ event: "error", message: ending.message });

@@ -5,13 +5,15 @@ export const STATUS = {
   /** Invalid model id, failed model load, unsupported call; on workers: cancelled. */
   ERROR: 1,
   RUNTIME_ERROR: 2,
-  /** The worker is ending; the controller gives it to actions that were lost with their worker. */
+  /** The worker or the controller is ending; the controller gives it to actions that were lost with their worker, too. */
   SHUTTING_DOWN: 3,
   TIMEOUT: 4,
   INITIALIZING: 5,
   INVALID_REQUEST: 6,
   CONTROLLER_SKIPPED: 7,
   CONTROLLER_LATE: 8,
+  /** Ours: more is outstanding than the controller's limits allow. */
+  OVERLOADED: 9,
   UNKNOWN_MODEL: 10,
   LOAD_MODEL_LATE: 11,
   INVALID_GPU: 13,

@@ -26,8 +26,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A worker that does everything at once; actions are kept. */
-const startWorker = async () => {
+/** A worker that does everything at once, or leaves alone what `ignores` names; actions are kept. */
+const startWorker = async (ignores: (action: Action) => boolean = () => false) => {
   const actions: Action[] = [];
   const links: Link<typeof ENDPOINTS.worker>[] = [];
   const listening = await listen({
@@ -45,6 +45,7 @@ const startWorker = async () => {
             clockDelta,
           });
           actions.push(action);
+          if (ignores(action)) return;
           const sentAt = clock.now();
           link.send(
             resultToWire(answer(action), {
@@ -311,6 +312,34 @@ describe("ControllerProcess", () => {
     expect(JSON.parse(readFileSync(join(logDir, "telemetry.json"), "utf8"))).toMatchObject({
       dialect: "documented",
     });
+  });
+
+  test("answers what is open when it is stopped, with a row for every request and action", async () => {
+    const worker = await startWorker(({ kind }) => kind === "infer");
+    const logDir = temporaryFolder();
+    const controller = startController([worker.port], { logDir });
+    const { port } = await controller.told("ready");
+    const [send, other] = [await startClient(port ?? 0), await startClient(port ?? 0)];
+    const early = other({ ...infer(0, 0), userId: 8 });
+    await send(load);
+    await list(send);
+    expect(await early).toMatchObject({ status: 5 });
+    // 1000 s are left for each: only the end of the controller answers them.
+    const open = [1, 2, 3].map((id) => send({ ...infer(id, id % 2), sloFactor: 1e6 } as never));
+    open.push(other({ ...infer(4, 0), sloFactor: 1e6 } as never));
+    while (worker.actions.every(({ kind }) => kind !== "infer")) await Bun.sleep(1);
+    controller.process.stop();
+    for (const response of await Promise.all(open)) {
+      expect(response).toMatchObject({ status: 3, message: "the controller is shutting down" });
+    }
+    expect(await controller.ending).toEqual({ ok: true });
+    const requests = readRows(join(logDir, "clockwork_request_log.tsv"));
+    expect(requests.map((r) => r["result"])).toEqual(["5", "3", "3", "3", "3"]);
+    const actions = readRows(join(logDir, "clockwork_action_log.tsv"));
+    expect(actions).toHaveLength(worker.actions.length);
+    const infers = actions.filter((a) => a["action_type"] === "2");
+    expect(infers.length).toBeGreaterThan(0);
+    expect(infers.every((a) => a["status"] === "3")).toBe(true);
   });
 
   test("goes on serving without telemetry when the folder is missing, and says so", async () => {

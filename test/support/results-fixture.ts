@@ -111,6 +111,7 @@ const requestRecord = (
     modelId: 0,
     modelExists: true,
     sloFactor: 0,
+    inputBytes: 0,
     result: request.result,
     arrival: at(request.scheduledMs + request.latenessMs + 0.1),
     departure: at(request.scheduledMs + request.latencyMs - 0.1),

@@ -10,6 +10,7 @@ export const requestRecord = (fields: Partial<RequestRecord>): RequestRecord => 
   modelId: 0,
   modelExists: true,
   sloFactor: 0,
+  inputBytes: 0,
   result: 0,
   arrival: ns(0),
   departure: ns(0),

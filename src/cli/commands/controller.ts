@@ -184,6 +184,8 @@ const toOptions = (
       maxBatchSize: flags.maxBatch ?? positional.max_batch ?? defaults.maxBatchSize,
       loadStageTimeout:
         flags.loadStageTimeout ?? defaults.loadStageTimeout ?? DEFAULT_OPTIONS.loadStageTimeout,
+      requestLimits: DEFAULT_OPTIONS.requestLimits,
+      modelsMax: DEFAULT_OPTIONS.modelsMax,
     },
   };
 };

@@ -2,7 +2,7 @@
 import type { ControllerEffect } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { BOUNCE_AFTER } from "#serving/controller/options.ts";
-import { type Arrived, answerUnscheduled } from "#serving/controller/request-book.ts";
+import { type Arrived, answerUnscheduled, NO_COPIES } from "#serving/controller/request-book.ts";
 import { STATUS } from "#serving/status.ts";
 import { addNs, type Nanos } from "#stdx/nanos.ts";
 
@@ -18,7 +18,22 @@ export type Parked =
   | { readonly kind: "infer"; readonly arrived: Arrived }
   | { readonly kind: "ls"; readonly arrived: ArrivedLs };
 
-const MESSAGE = "Controller initializing";
+/** What somebody who is turned away is told. */
+export interface Verdict {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The controller is ending. */
+export const STOPPED: Verdict = {
+  status: STATUS.SHUTTING_DOWN,
+  message: "the controller is shutting down",
+};
+
+const INITIALIZING: Verdict = {
+  status: STATUS.INITIALIZING,
+  message: "Controller initializing",
+};
 
 export class Bouncer {
   readonly #emit: (effect: ControllerEffect) => void;
@@ -40,16 +55,16 @@ export class Bouncer {
       const first = this.#parked.peek();
       if (first === undefined || addNs(first.arrived.arrival, BOUNCE_AFTER) > now) return;
       this.#parked.shift();
-      this.#bounce(now, first);
+      this.#bounce(now, first, INITIALIZING);
     }
   }
 
-  /** Start-up is over: everyone who still waits is turned away. */
-  release(now: Nanos): void {
+  /** Start-up is over, or the controller: everyone who still waits is turned away. */
+  release(now: Nanos, verdict: Verdict = INITIALIZING): void {
     for (;;) {
       const first = this.#parked.shift();
       if (first === undefined) return;
-      this.#bounce(now, first);
+      this.#bounce(now, first, verdict);
     }
   }
 
@@ -58,22 +73,19 @@ export class Bouncer {
     return first === undefined ? null : addNs(first.arrived.arrival, BOUNCE_AFTER);
   }
 
-  #bounce(now: Nanos, parked: Parked): void {
+  #bounce(now: Nanos, parked: Parked, verdict: Verdict): void {
     if (parked.kind === "infer") {
       const { arrived } = parked;
-      const reason = {
-        status: STATUS.INITIALIZING,
-        message: MESSAGE,
-        modelExists: this.#modelExists(arrived.request.modelId),
-      };
+      const copies = this.#modelExists(arrived.request.modelId) ? NO_COPIES : null;
+      const reason = { ...verdict, copies };
       for (const effect of answerUnscheduled(now, arrived, reason)) this.#emit(effect);
       return;
     }
     const { connectionId, messageId, userRequestId } = parked.arrived;
-    const status = STATUS.INITIALIZING;
+    const { status, message } = verdict;
     this.#emit({
       kind: "print",
-      line: `Client <--  Rsp${userRequestId}:LS error ${status}: ${MESSAGE}`,
+      line: `Client <--  Rsp${userRequestId}:LS error ${status}: ${message}`,
     });
     this.#emit({
       kind: "respond",
@@ -83,7 +95,7 @@ export class Bouncer {
         kind: "ls",
         userRequestId,
         status,
-        message: MESSAGE,
+        message,
         models: [],
       },
     });

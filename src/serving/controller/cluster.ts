@@ -1,4 +1,5 @@
 /** The books a strategy works with: models, GPUs and their pages, requests, actions in flight, and what results taught. */
+import { STOPPED } from "#serving/controller/bouncer.ts";
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
 import {
@@ -13,6 +14,7 @@ import { LATE_SEND_MARGIN, LEAD_TIME, type SchedulerOptions } from "#serving/con
 import {
   type Arrived,
   answerUnscheduled,
+  type Copies,
   type Ending,
   Request,
   RequestBook,
@@ -21,7 +23,7 @@ import {
 import type { Server } from "#serving/controller/server.ts";
 import { inputSourceText } from "#serving/controller/state-text.ts";
 import type { Strategy, StrategyFactory } from "#serving/controller/strategy.ts";
-import type { ActionResult, OutputSlice, Payload } from "#serving/messages.ts";
+import type { ActionResult, Payload } from "#serving/messages.ts";
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
@@ -69,11 +71,7 @@ export class Cluster implements Server {
   admit(now: Nanos, arrived: Arrived): void {
     const model = this.#modelOfId.get(arrived.request.modelId);
     if (model === undefined) {
-      const reason = {
-        status: STATUS.ERROR,
-        message: "Invalid model ID",
-        modelExists: false,
-      };
+      const reason = { status: STATUS.ERROR, message: "Invalid model ID", copies: null };
       for (const effect of answerUnscheduled(now, arrived, reason)) this.#emit(effect);
       return;
     }
@@ -115,6 +113,18 @@ export class Cluster implements Server {
       for (const model of this.models) this.#forget(gpu, model);
       this.#strategy.onGpuGone(now, gpu);
     }
+  }
+
+  copiesOf(modelId: number): Copies | null {
+    const model = this.#modelOfId.get(modelId);
+    return model === undefined ? null : { workers: model.workers, gpus: model.copies };
+  }
+
+  stop(now: Nanos): void {
+    for (const entry of this.#inFlight.values()) {
+      this.#end(now, entry, { ...STOPPED, received: now, result: null });
+    }
+    this.#requests.endAll(now, { ...STOPPED, result: STOPPED.status, output: null });
   }
 
   /** Ends what is due and lets the strategy act. */
@@ -301,11 +311,7 @@ export class Cluster implements Server {
   #endInfer(
     now: Nanos,
     entry: InFlight,
-    how: {
-      readonly status: number;
-      readonly message: string;
-      readonly result: ActionResult | null;
-    },
+    how: Pick<ActionEnding, "status" | "result"> & { readonly message: string },
   ): void {
     const { gpu, model, batch, actionId } = entry;
     if (how.result?.kind === "infer") {
@@ -313,11 +319,9 @@ export class Cluster implements Server {
       const { output } = how.result;
       const generated =
         this.options.inputFor !== null && batch.some((request) => request.input.sizeBytes === 0);
+      const isEmpty = output.sizeBytes === 0 || generated;
       for (const [index, request] of batch.entries()) {
-        const slice: OutputSlice | null =
-          output.sizeBytes === 0 || generated
-            ? null
-            : { payload: output, index, count: batch.length };
+        const slice = isEmpty ? null : { payload: output, index, count: batch.length };
         this.#requests.end(now, request, { result: STATUS.SUCCESS, message: "", output: slice });
       }
       return;

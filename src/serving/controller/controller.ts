@@ -1,4 +1,5 @@
 /** The controller as a state machine: events and the present instant in, effects out; it knows no socket and no timer. */
+import { STOPPED, type Verdict } from "#serving/controller/bouncer.ts";
 import { Cluster } from "#serving/controller/cluster.ts";
 import { Echo } from "#serving/controller/echo.ts";
 import type {
@@ -9,7 +10,9 @@ import type {
 import { Gpu, selectGpus } from "#serving/controller/gpu.ts";
 import { buildModels, type Model } from "#serving/controller/model.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
-import type { Arrived } from "#serving/controller/request-book.ts";
+import { Outstanding } from "#serving/controller/outstanding.ts";
+import { refusalOf } from "#serving/controller/refusal.ts";
+import { type Arrived, answerUnscheduled, type Copies } from "#serving/controller/request-book.ts";
 import type { Server } from "#serving/controller/server.ts";
 import { Startup } from "#serving/controller/startup.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
@@ -35,6 +38,8 @@ const ECHO = "ECHO";
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #startup: Startup;
+  readonly #outstanding: Outstanding;
+  #isStopped = false;
   #serving: Serving | null = null;
   #effects: ControllerEffect[] = [];
   #nextRequestId = 0;
@@ -45,6 +50,7 @@ export class Controller {
     assert(STRATEGIES.has(strategy) || strategy === ECHO, `unknown strategy ${strategy}`);
     assert(options.workerCount > 0, "a controller needs at least one worker");
     this.#options = options;
+    this.#outstanding = new Outstanding(options.requestLimits);
     this.#startup = new Startup(options, (effect) => this.#emit(effect));
   }
 
@@ -54,8 +60,7 @@ export class Controller {
    */
   step(now: Nanos, ...events: readonly ControllerEvent[]): readonly ControllerEffect[] {
     for (const event of events) this.#take(now, event);
-    if (this.#serving === null) this.#advanceStartup(now);
-    if (this.#serving !== null) this.#advanceServing(now, this.#serving);
+    if (!this.#isStopped) this.#advance(now);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -63,6 +68,7 @@ export class Controller {
 
   /** When `step` must be called with a timer at the latest; null while only events can make something happen. */
   nextTimeout(): Nanos | null {
+    if (this.#isStopped) return null;
     if (this.#serving === null) return this.#startup.nextTimeout();
     const { server, summary } = this.#serving;
     return earliestNs(server.nextTimeout(), summary.nextTimeout());
@@ -70,9 +76,20 @@ export class Controller {
 
   #emit(effect: ControllerEffect): void {
     this.#effects.push(effect);
+    this.#countEnding(effect);
     if (this.#serving === null) return;
     if (effect.kind === "request_done") this.#serving.summary.onRequest(effect.record);
     else if (effect.kind === "action_done") this.#serving.summary.onAction(effect.record);
+  }
+
+  /** A request ends with its response, an inference request with the record that follows it. */
+  #countEnding(effect: ControllerEffect): void {
+    if (effect.kind === "request_done") {
+      this.#outstanding.ended(effect.record);
+    } else if (effect.kind === "respond" && effect.response.kind !== "infer") {
+      const { connectionId } = effect;
+      this.#outstanding.ended({ connectionId, userId: null, inputBytes: 0 });
+    }
   }
 
   #print(line: string): void {
@@ -100,7 +117,16 @@ export class Controller {
       case "client_down":
       case "timer":
         break;
+      case "stop":
+        this.#onStop(now);
+        break;
     }
+  }
+
+  #onStop(now: Nanos): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    (this.#serving?.server ?? this.#startup).stop(now);
   }
 
   #onResult(now: Nanos, event: ReceivedResult): void {
@@ -122,13 +148,18 @@ export class Controller {
 
   #onRequest(now: Nanos, event: RequestEvent): void {
     const { request, connectionId, messageId, arrival } = event;
-    const { userRequestId } = request;
     const common = { connectionId, messageId };
+    const refusal = this.#refusal(event);
+    if (refusal !== null && request.kind !== "infer") {
+      this.#respond(event, refusalOf(request, refusal));
+      return;
+    }
     switch (request.kind) {
       case "infer": {
         const requestId = this.#nextRequestId++;
         const arrived: Arrived = { ...common, requestId, arrival, request };
-        if (this.#serving === null) this.#startup.park({ kind: "infer", arrived });
+        if (refusal !== null) this.#refuse(now, arrived, refusal);
+        else if (this.#serving === null) this.#startup.park({ kind: "infer", arrived });
         else this.#serving.server.admit(now, arrived);
         return;
       }
@@ -138,9 +169,7 @@ export class Controller {
           return;
         }
         const message = "Controller startup phase has completed";
-        const header = { userRequestId, status: STATUS.INVALID_REQUEST, message };
-        const nothing = { modelId: 0, inputBytes: 0, outputBytes: 0, copies: 0 };
-        this.#respond(event, { kind: "load_model", ...header, ...nothing });
+        this.#respond(event, refusalOf(request, { status: STATUS.INVALID_REQUEST, message }));
         return;
       }
       case "ls":
@@ -149,14 +178,30 @@ export class Controller {
       case "evict":
       case "upload": {
         const message = `${request.kind} is not supported by this controller`;
-        this.#respond(event, {
-          kind: request.kind,
-          userRequestId,
-          status: STATUS.INVALID_REQUEST,
-          message,
-        });
+        this.#respond(event, refusalOf(request, { status: STATUS.INVALID_REQUEST, message }));
       }
     }
+  }
+
+  /** Counts the request, and says why it is answered at once whatever it asks for; null when it is not. */
+  #refusal({ connectionId, request }: RequestEvent): Verdict | null {
+    const isInference = request.kind === "infer";
+    const userId = isInference ? request.userId : null;
+    const inputBytes = isInference ? request.input.sizeBytes : 0;
+    const message = this.#outstanding.begun({ connectionId, userId, inputBytes });
+    if (this.#isStopped) return STOPPED;
+    return message === null ? null : { status: STATUS.OVERLOADED, message };
+  }
+
+  #refuse(now: Nanos, arrived: Arrived, refusal: Verdict): void {
+    const copies = this.#copiesOf(arrived.request.modelId);
+    for (const effect of answerUnscheduled(now, arrived, { ...refusal, copies })) {
+      this.#emit(effect);
+    }
+  }
+
+  #copiesOf(modelId: number): Copies | null {
+    return (this.#serving?.server ?? this.#startup).copiesOf(modelId);
   }
 
   #onLs(event: RequestEvent): void {
@@ -175,6 +220,11 @@ export class Controller {
   #respond(event: RequestEvent, response: ClientResponse): void {
     const { connectionId, messageId } = event;
     this.#emit({ kind: "respond", connectionId, messageId, response });
+  }
+
+  #advance(now: Nanos): void {
+    if (this.#serving === null) this.#advanceStartup(now);
+    if (this.#serving !== null) this.#advanceServing(now, this.#serving);
   }
 
   #advanceStartup(now: Nanos): void {

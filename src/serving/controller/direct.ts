@@ -1,10 +1,13 @@
 /** DIRECT: passes a client's calls on to worker 0 as they come, without start-up and without scheduling. */
+import { STOPPED, type Verdict } from "#serving/controller/bouncer.ts";
 import type {
   ControllerEffect,
   ControllerEvent,
   ReceivedResult,
 } from "#serving/controller/events.ts";
 import { type ControllerOptions, MODEL_ID_MAX } from "#serving/controller/options.ts";
+import { type Counted, Outstanding } from "#serving/controller/outstanding.ts";
+import { refusalOf } from "#serving/controller/refusal.ts";
 import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
@@ -21,7 +24,7 @@ type RequestOf<Kind extends ClientRequest["kind"]> = Extract<
 type Caller = Pick<RequestEvent, "connectionId" | "messageId">;
 
 /** An action whose result is due. */
-type Outstanding = { readonly action: Action } & (
+type Call = { readonly action: Action } & (
   | {
       readonly kind: "load_model";
       readonly caller: Caller;
@@ -39,16 +42,21 @@ const WEIGHTS_READY_AFTER = ns(7 * MILLISECOND);
 
 export class DirectController {
   readonly #options: ControllerOptions;
-  readonly #outstanding = new Map<number, Outstanding>();
+  readonly #outstanding: Outstanding;
+  readonly #calls = new Map<number, Call>();
   /** Model and GPU of weights that were sent for, with when they should be there. */
   readonly #weights = new Map<string, Nanos>();
   #worker: "awaited" | "up" | "gone" = "awaited";
   #effects: ControllerEffect[] = [];
   #nextActionId = 0;
   #nextModelId = 0;
+  /** Model instances that clients have loaded, or are loading. */
+  #instances = 0;
+  #isStopped = false;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#outstanding = new Outstanding(options.requestLimits);
   }
 
   /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
@@ -81,6 +89,9 @@ export class DirectController {
       case "worker_down":
         if (event.worker === WORKER) this.#onWorkerDown(event.reason);
         break;
+      case "stop":
+        this.#onStop();
+        break;
       case "action_sent":
       case "client_down":
       case "timer":
@@ -92,8 +103,13 @@ export class DirectController {
 
   #onRequest(now: Nanos, event: RequestEvent): void {
     const { request } = event;
+    const overload = this.#outstanding.begun(countedOf(event.connectionId, request));
     this.#print(`Client  --> Req${request.userRequestId}:${callText(request)}`);
-    if (request.kind === "ls" || request.kind === "evict" || request.kind === "upload") {
+    if (this.#isStopped) {
+      this.#respondError(event, request, STOPPED);
+    } else if (overload !== null) {
+      this.#respondError(event, request, { status: STATUS.OVERLOADED, message: overload });
+    } else if (request.kind === "ls" || request.kind === "evict" || request.kind === "upload") {
       const status = request.kind === "ls" ? STATUS.ERROR : STATUS.INVALID_REQUEST;
       const message = `${request.kind} not supported by this controller`;
       this.#respondError(event, request, { status, message });
@@ -111,9 +127,10 @@ export class DirectController {
 
   #loadModel(now: Nanos, caller: Caller, request: RequestOf<"load_model">): void {
     const { path, copies } = request;
-    const room = MODEL_ID_MAX - this.#nextModelId;
+    const { modelsMax } = this.#options;
+    const room = Math.min(MODEL_ID_MAX - this.#nextModelId, modelsMax - this.#instances);
     if (copies < 1 || copies > room) {
-      const message = `no_of_copies must be from 1 to ${room}, got ${copies}`;
+      const message = `no_of_copies must be from 1 to ${room} (of ${modelsMax} model instances, ${this.#instances} are loaded), got ${copies}`;
       this.#respondError(caller, request, { status: STATUS.INVALID_REQUEST, message });
       return;
     }
@@ -129,6 +146,7 @@ export class DirectController {
       maxExecNs: this.#options.maxExec,
     } as const;
     this.#nextModelId += copies;
+    this.#instances += copies;
     this.#send({ kind: "load_model", action, caller: callerOf(caller), request });
   }
 
@@ -154,7 +172,7 @@ export class DirectController {
   }
 
   #onResult({ worker, result }: ReceivedResult): void {
-    const entry = this.#outstanding.get(result.actionId);
+    const entry = this.#calls.get(result.actionId);
     const kind = result.kind === "error" ? result.action : result.kind;
     if (worker !== WORKER || entry?.kind !== kind) {
       this.#print(
@@ -162,50 +180,71 @@ export class DirectController {
       );
       return;
     }
-    this.#outstanding.delete(result.actionId);
+    this.#calls.delete(result.actionId);
     if (result.kind === "error") {
       this.#print(`Worker  --> R${result.actionId}:error ${result.status}: ${result.message}`);
-      this.#fail(entry, result.message);
+      this.#fail(entry, { status: STATUS.ERROR, message: result.message });
       return;
     }
     this.#print(`Worker  --> R${result.actionId}:${result.kind}`);
     this.#succeed(entry, result);
   }
 
-  #succeed(entry: Outstanding, result: ActionResult): void {
+  #succeed(entry: Call, result: ActionResult): void {
     if (entry.kind === "load_weights") return;
     const { userRequestId } = entry.request;
     const header = { userRequestId, status: STATUS.SUCCESS, message: "" };
     if (entry.kind === "load_model" && result.kind === "load_model") {
       const { inputBytes, outputBytes } = result;
       const model = { modelId: modelIdOf(entry.action), inputBytes, outputBytes };
-      const { copies } = entry.request;
-      this.#respond(entry.caller, { kind: "load_model", ...header, ...model, copies });
+      const { request } = entry;
+      const { copies } = request;
+      this.#respond(entry.caller, request, { kind: "load_model", ...header, ...model, copies });
     } else if (entry.kind === "infer" && result.kind === "infer") {
-      const { modelId, batchSize } = entry.request;
+      const { request } = entry;
+      const { modelId, batchSize } = request;
       const payload = result.output;
       const output = payload.sizeBytes === 0 ? null : { payload, index: 0, count: 1 };
-      this.#respond(entry.caller, { kind: "infer", ...header, modelId, batchSize, output });
+      this.#respond(entry.caller, request, {
+        kind: "infer",
+        ...header,
+        modelId,
+        batchSize,
+        output,
+      });
     }
   }
 
-  #fail(entry: Outstanding, message: string): void {
-    if (entry.kind === "load_weights") this.#weights.delete(entry.place);
-    else this.#respondError(entry.caller, entry.request, { status: STATUS.ERROR, message });
+  #fail(entry: Call, verdict: Verdict): void {
+    if (entry.kind === "load_weights") {
+      this.#weights.delete(entry.place);
+      return;
+    }
+    if (entry.kind === "load_model") this.#instances -= entry.request.copies;
+    this.#respondError(entry.caller, entry.request, verdict);
+  }
+
+  #failAll(verdict: Verdict): void {
+    const entries = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const entry of entries) this.#fail(entry, verdict);
+  }
+
+  #onStop(): void {
+    this.#isStopped = true;
+    this.#failAll(STOPPED);
   }
 
   #onWorkerDown(reason: string): void {
     this.#worker = "gone";
     this.#print(`Worker ${WORKER} is gone (${reason})`);
-    for (const entry of this.#outstanding.values()) {
-      this.#fail(entry, `worker ${WORKER} disconnected: ${reason}`);
-    }
-    this.#outstanding.clear();
+    const message = `worker ${WORKER} disconnected: ${reason}`;
+    this.#failAll({ status: STATUS.ERROR, message });
   }
 
-  #send(entry: Outstanding): void {
+  #send(entry: Call): void {
     const { action } = entry;
-    this.#outstanding.set(action.actionId, entry);
+    this.#calls.set(action.actionId, entry);
     this.#print(`Worker <--  A${action.actionId}:${action.kind} model=${modelIdOf(action)}`);
     this.#emit({ kind: "send_action", worker: WORKER, action });
   }
@@ -215,34 +254,18 @@ export class DirectController {
     request: ClientRequest,
     how: { readonly status: number; readonly message: string },
   ): void {
-    const header = { userRequestId: request.userRequestId, ...how };
-    switch (request.kind) {
-      case "infer": {
-        const { kind, modelId, batchSize } = request;
-        this.#respond(caller, { kind, ...header, modelId, batchSize, output: null });
-        break;
-      }
-      case "load_model": {
-        const nothing = { modelId: 0, inputBytes: 0, outputBytes: 0, copies: 0 };
-        this.#respond(caller, { kind: "load_model", ...header, ...nothing });
-        break;
-      }
-      case "ls":
-        this.#respond(caller, { kind: "ls", ...header, models: [] });
-        break;
-      case "evict":
-      case "upload":
-        this.#respond(caller, { kind: request.kind, ...header });
-        break;
-      default:
-        assertNever(request);
-    }
+    this.#respond(caller, request, refusalOf(request, how));
   }
 
-  #respond({ connectionId, messageId }: Caller, response: ClientResponse): void {
+  #respond(
+    { connectionId, messageId }: Caller,
+    request: ClientRequest,
+    response: ClientResponse,
+  ): void {
     const { status, message, userRequestId } = response;
     const text = status === STATUS.SUCCESS ? "success" : `error ${status}: ${message}`;
     this.#print(`Client <--  Rsp${userRequestId}:${response.kind} ${text}`);
+    this.#outstanding.ended(countedOf(connectionId, request));
     this.#emit({ kind: "respond", connectionId, messageId, response });
   }
 
@@ -257,6 +280,12 @@ export class DirectController {
 }
 
 const callerOf = ({ connectionId, messageId }: Caller): Caller => ({ connectionId, messageId });
+
+/** What of a call is counted as outstanding. */
+const countedOf = (connectionId: number, request: ClientRequest): Counted =>
+  request.kind === "infer"
+    ? { connectionId, userId: request.userId, inputBytes: request.input.sizeBytes }
+    : { connectionId, userId: null, inputBytes: 0 };
 
 const modelIdOf = (action: Action): number => ("modelId" in action ? action.modelId : 0);
 

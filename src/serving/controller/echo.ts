@@ -1,6 +1,11 @@
 /** ECHO: answers every inference with success and nothing else, to measure all that is not scheduling. */
 import type { ControllerEffect } from "#serving/controller/events.ts";
-import { type Arrived, answerUnscheduled } from "#serving/controller/request-book.ts";
+import {
+  type Arrived,
+  answerUnscheduled,
+  type Copies,
+  NO_COPIES,
+} from "#serving/controller/request-book.ts";
 import type { Server } from "#serving/controller/server.ts";
 import { STATUS } from "#serving/status.ts";
 import type { Nanos } from "#stdx/nanos.ts";
@@ -16,8 +21,8 @@ export class Echo implements Server {
 
   /** Models are not looked at: one that does not exist is a success, too. */
   admit(now: Nanos, arrived: Arrived): void {
-    const modelExists = this.#modelExists(arrived.request.modelId);
-    const answer = { status: STATUS.SUCCESS, message: "", modelExists };
+    const copies = this.copiesOf(arrived.request.modelId);
+    const answer = { status: STATUS.SUCCESS, message: "", copies };
     for (const effect of answerUnscheduled(now, arrived, answer)) this.#emit(effect);
   }
 
@@ -27,6 +32,15 @@ export class Echo implements Server {
 
   onActionSent(): void {
     // Nothing is ever sent.
+  }
+
+  /** Nothing is ever loaded on a GPU. */
+  copiesOf(modelId: number): Copies | null {
+    return this.#modelExists(modelId) ? NO_COPIES : null;
+  }
+
+  stop(): void {
+    // Every request was answered when it came.
   }
 
   onWorkerDown(): void {

@@ -27,7 +27,9 @@ export type ControllerEvent =
   | (ReceivedResult & { readonly kind: "result" })
   /** The network layer has taken the whole action; frees a send slot. */
   | { readonly kind: "action_sent"; readonly worker: number; readonly actionId: number }
-  | { readonly kind: "timer" };
+  | { readonly kind: "timer" }
+  /** The process is ending: everything that is open is answered and recorded now. Nothing is sent to workers after it. */
+  | { readonly kind: "stop" };
 
 export type ControllerEffect =
   | { readonly kind: "send_action"; readonly worker: number; readonly action: Action }
@@ -56,6 +58,8 @@ export interface RequestRecord {
   readonly modelId: number;
   readonly modelExists: boolean;
   readonly sloFactor: number;
+  /** Bytes of the input that came with it. */
+  readonly inputBytes: number;
   readonly result: number;
   readonly arrival: Nanos;
   /** When the response was handed to the network layer. */

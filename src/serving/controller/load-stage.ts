@@ -1,8 +1,14 @@
 /** The load stage: each model a client asks for is loaded from disk by every worker, and all must agree on what it is. */
+
+import { STOPPED } from "#serving/controller/bouncer.ts";
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
-import { LOADS_PER_WORKER, MODEL_ID_MAX } from "#serving/controller/options.ts";
+import {
+  type ControllerOptions,
+  LOADS_PER_WORKER,
+  MODEL_ID_MAX,
+} from "#serving/controller/options.ts";
 import { profileText } from "#serving/controller/state-text.ts";
 import type { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { Action, ActionResult, ClientRequest } from "#serving/messages.ts";
@@ -43,7 +49,7 @@ interface LoadInFlight {
 
 export interface LoadStageParts {
   readonly table: WorkerTable;
-  readonly limits: { readonly maxBatchSize: number; readonly maxExec: Nanos };
+  readonly limits: Pick<ControllerOptions, "maxBatchSize" | "maxExec" | "modelsMax">;
   /** Start-up actions before the first load, for the logs' numbering. */
   readonly actionsBefore: number;
   readonly emit: (effect: ControllerEffect) => void;
@@ -60,6 +66,9 @@ export class LoadStage {
   readonly #outstanding = new Map<number, number>();
   #nextActionId = 0;
   #nextModelId: number;
+  /** Model instances that clients have loaded, or are loading. */
+  #instances = 0;
+  #isStopped = false;
 
   constructor(parts: LoadStageParts) {
     this.#parts = parts;
@@ -78,9 +87,10 @@ export class LoadStage {
   onLoad(now: Nanos, arrived: ArrivedLoad): void {
     const { request } = arrived;
     const { copies } = request;
-    const room = MODEL_ID_MAX - this.#nextModelId;
+    const { modelsMax } = this.#parts.limits;
+    const room = Math.min(MODEL_ID_MAX - this.#nextModelId, modelsMax - this.#instances);
     if (copies < 1 || copies > room) {
-      const message = `no_of_copies must be from 1 to ${room}, got ${copies}`;
+      const message = `no_of_copies must be from 1 to ${room} (of ${modelsMax} model instances, ${this.#instances} are loaded), got ${copies}`;
       this.#respond(arrived, { status: STATUS.INVALID_REQUEST, message });
       return;
     }
@@ -94,6 +104,7 @@ export class LoadStage {
     };
     // The ids are spent even if the load fails.
     this.#nextModelId += copies;
+    this.#instances += copies;
     for (const worker of workers) this.#enqueue(now, load, worker);
     if (workers.length === 0) this.#finish(load);
   }
@@ -124,6 +135,14 @@ export class LoadStage {
     for (const entry of this.#inFlight.values()) {
       if (entry.worker !== worker) continue;
       this.#end(now, entry, { status: STATUS.SHUTTING_DOWN, message, received: now, result: null });
+    }
+  }
+
+  /** Ends every load, for the controller is ending. */
+  stop(now: Nanos): void {
+    this.#isStopped = true;
+    for (const entry of this.#inFlight.values()) {
+      this.#end(now, entry, { ...STOPPED, received: now, result: null });
     }
   }
 
@@ -198,7 +217,7 @@ export class LoadStage {
     if (how.status !== STATUS.SUCCESS) load.failure ??= how.message;
     load.pending -= 1;
     if (load.pending === 0) this.#finish(load);
-    if (this.#parts.table.states()[worker] !== null) this.#fill(now, worker);
+    if (!this.#isStopped && this.#parts.table.states()[worker] !== null) this.#fill(now, worker);
   }
 
   /** All workers answered: the load holds only if every answer is a success and they describe the same model. */
@@ -210,8 +229,10 @@ export class LoadStage {
       load.failure ??= `workers disagree about ${arrived.request.path}: ${[...signatures].join(" and ")}`;
     }
     if (load.failure !== null || first === undefined) {
+      this.#instances -= arrived.request.copies;
       const message = load.failure ?? "no worker loaded the model";
-      this.#respond(arrived, { status: STATUS.ERROR, message });
+      const status = this.#isStopped ? STATUS.SHUTTING_DOWN : STATUS.ERROR;
+      this.#respond(arrived, { status, message });
       return;
     }
     const { path, copies } = arrived.request;

@@ -1,4 +1,5 @@
 /** What a user may choose about the controller, and the fixed allowances of the original's schedulers. */
+import type { RequestLimits } from "#serving/controller/outstanding.ts";
 import type { Payload } from "#serving/messages.ts";
 import { MILLISECOND, type Nanos, ns, SECOND } from "#stdx/nanos.ts";
 
@@ -23,6 +24,10 @@ export interface ControllerOptions extends SchedulerOptions {
   readonly workerCount: number;
   /** The load stage ends after this long without a load or a result, once there was one. */
   readonly loadStageTimeout: Nanos;
+  /** What clients may have outstanding. */
+  readonly requestLimits: RequestLimits;
+  /** Model instances that clients may load, all together. */
+  readonly modelsMax: number;
 }
 
 /** The original's defaults for INFER5; INFER4 differs in its largest batch, see `STRATEGIES`. */
@@ -34,6 +39,15 @@ export const DEFAULT_OPTIONS = {
   maxGpus: 100,
   inputFor: null,
   loadStageTimeout: SECOND,
+  // The original's own workloads keep 100,000 requests outstanding (single-spam), hold 6.02 GB of inputs (spam), and
+  // load 4,026 instances (azure).
+  requestLimits: {
+    requestsMax: 2 ** 18,
+    requestsPerConnectionMax: 2 ** 17,
+    requestsPerUserMax: null,
+    inputBytesMax: 8 * 2 ** 30,
+  },
+  modelsMax: 2 ** 14,
 } as const satisfies Omit<ControllerOptions, "strategy" | "workerCount">;
 
 /** Clock assumed of a GPU before its first result, in MHz. */

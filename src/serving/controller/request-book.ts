@@ -24,6 +24,14 @@ export interface Arrived {
   readonly request: InferRequest;
 }
 
+/** On how many workers, and on how many of their GPUs, a model's weights are. */
+export interface Copies {
+  readonly workers: number;
+  readonly gpus: number;
+}
+
+export const NO_COPIES: Copies = { workers: 0, gpus: 0 };
+
 /** The times a request must keep. */
 export interface RequestTimes {
   /** The promise: what the logs judge by. */
@@ -71,7 +79,8 @@ export class Request {
   readonly userId: number;
   readonly userRequestId: number;
   readonly sloFactor: number;
-  readonly input: Payload;
+  /** Let go once the request has ended: queues may hold it for a while yet. */
+  input: Payload;
   readonly model: Model;
   readonly arrival: Nanos;
   readonly times: RequestTimes;
@@ -133,9 +142,15 @@ export interface Ending {
 const isDueBefore = (a: Request, b: Request): boolean =>
   a.deadline !== b.deadline ? a.deadline < b.deadline : a.requestId < b.requestId;
 
+const NO_INPUT: Payload = { sizeBytes: 0 };
+/** Requests that ended stay among the deadlines until these are more than twice those that are open, and this many. */
+const SWEEP_AT = 1024;
+
 export class RequestBook {
   readonly #emit: (effect: ControllerEffect) => void;
-  readonly #deadlines = new Heap<Request>(isDueBefore);
+  #deadlines = new Heap<Request>(isDueBefore);
+  /** Requests that were admitted and have not ended. */
+  #open = 0;
 
   constructor(emit: (effect: ControllerEffect) => void) {
     this.#emit = emit;
@@ -143,7 +158,19 @@ export class RequestBook {
 
   /** Takes responsibility for the request's time-out. */
   admit(request: Request): void {
+    this.#open += 1;
     this.#deadlines.push(request);
+  }
+
+  /** Ends every request that waits; those in actions end with these. */
+  endAll(now: Nanos, ending: Ending): void {
+    const deadlines = this.#deadlines;
+    this.#deadlines = new Heap(isDueBefore);
+    for (;;) {
+      const request = deadlines.pop();
+      if (request === undefined) return;
+      this.end(now, request, ending);
+    }
   }
 
   /** The next request whose deadline has come and that is in no action; it ends here, as timed out. */
@@ -189,6 +216,20 @@ export class RequestBook {
       },
     });
     this.#emit({ kind: "request_done", record: recordOf(request, now, ending.result) });
+    request.input = NO_INPUT;
+    this.#open -= 1;
+    if (this.#deadlines.size > 2 * this.#open + SWEEP_AT) this.#sweep();
+  }
+
+  /** Clients choose deadlines: days away, they must not keep requests that ended long ago. */
+  #sweep(): void {
+    const deadlines = this.#deadlines;
+    this.#deadlines = new Heap(isDueBefore);
+    for (;;) {
+      const request = deadlines.pop();
+      if (request === undefined) return;
+      if (request.result === null) this.#deadlines.push(request);
+    }
   }
 }
 
@@ -200,6 +241,7 @@ const recordOf = (request: Request, departure: Nanos, result: number): RequestRe
   modelId: request.model.modelId,
   modelExists: true,
   sloFactor: request.sloFactor,
+  inputBytes: request.input.sizeBytes,
   result,
   arrival: request.arrival,
   departure,
@@ -210,13 +252,19 @@ const recordOf = (request: Request, departure: Nanos, result: number): RequestRe
   departureGpus: request.model.copies,
 });
 
-/** Answers a request that never reaches a strategy (start-up, unknown model, ECHO) and leaves its record. */
+/** Answers a request that never reaches a strategy (start-up, unknown model, overload, ECHO) and leaves its record. */
 export const answerUnscheduled = (
   now: Nanos,
   arrived: Arrived,
-  reason: { readonly status: number; readonly message: string; readonly modelExists: boolean },
+  reason: {
+    readonly status: number;
+    readonly message: string;
+    /** Where the model is; null when there is no such model. */
+    readonly copies: Copies | null;
+  },
 ): readonly ControllerEffect[] => {
   const { request } = arrived;
+  const { workers, gpus } = reason.copies ?? NO_COPIES;
   return [
     {
       kind: "respond",
@@ -240,16 +288,17 @@ export const answerUnscheduled = (
         userRequestId: request.userRequestId,
         userId: request.userId,
         modelId: request.modelId,
-        modelExists: reason.modelExists,
+        modelExists: reason.copies !== null,
         sloFactor: request.sloFactor,
+        inputBytes: request.input.sizeBytes,
         result: reason.status,
         arrival: arrived.arrival,
         departure: now,
         slo: null,
-        arrivalWorkers: 0,
-        departureWorkers: 0,
-        arrivalGpus: 0,
-        departureGpus: 0,
+        arrivalWorkers: workers,
+        departureWorkers: workers,
+        arrivalGpus: gpus,
+        departureGpus: gpus,
       },
     },
   ];

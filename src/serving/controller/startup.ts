@@ -1,9 +1,11 @@
 /** Start-up of the controller: ask the workers what they are, then take model loads until clients have no more. */
-import { Bouncer, type Parked } from "#serving/controller/bouncer.ts";
-import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
-import { startupRecord } from "#serving/controller/in-flight.ts";
+import { Bouncer, type Parked, STOPPED } from "#serving/controller/bouncer.ts";
+import type { ActionRecord, ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
+import { type ActionEnding, startupRecord } from "#serving/controller/in-flight.ts";
 import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
+import { refusalOf } from "#serving/controller/refusal.ts";
+import { type Copies, NO_COPIES } from "#serving/controller/request-book.ts";
 import { tableText } from "#serving/controller/state-text.ts";
 import { WorkerTable } from "#serving/controller/worker-table.ts";
 import type { ActionResult, WorkerState } from "#serving/messages.ts";
@@ -19,6 +21,9 @@ interface Query {
   readonly worker: number;
   readonly sent: Nanos;
 }
+
+const queryRecord = ({ actionId, worker, sent, kind }: Query, ending: ActionEnding): ActionRecord =>
+  startupRecord({ actionId, action: kind, worker, modelId: 0, sent, built: sent }, ending);
 
 export class Startup {
   readonly #options: ControllerOptions;
@@ -80,6 +85,31 @@ export class Startup {
     for (let index = 0; index < this.#options.workerCount; index++) {
       this.#ask(now, "get_worker_state", index);
     }
+  }
+
+  /** No weights are on GPUs before there is a scheduler. */
+  copiesOf(modelId: number): Copies | null {
+    return this.table.hasModel(modelId) ? NO_COPIES : null;
+  }
+
+  /** Answers everybody who waits, and leaves a record of every action that is out. */
+  stop(now: Nanos): void {
+    for (const query of this.#queries.values()) {
+      const record = queryRecord(query, {
+        ...STOPPED,
+        received: now,
+        processed: now,
+        result: null,
+      });
+      this.#emit({ kind: "action_done", record });
+    }
+    this.#queries.clear();
+    for (const { connectionId, messageId, request } of this.#early.splice(0)) {
+      const response = refusalOf(request, STOPPED);
+      this.#emit({ kind: "respond", connectionId, messageId, response });
+    }
+    this.#stage?.stop(now);
+    this.#bouncer.release(now, STOPPED);
   }
 
   /** Before all workers have answered, a loss is final; later, start-up goes on without the worker. */
@@ -161,13 +191,10 @@ export class Startup {
     query: Query,
     { received, result }: { readonly received: Nanos; readonly result: ActionResult },
   ): void {
-    const { actionId, worker, sent, kind } = query;
+    const { actionId, worker, kind } = query;
     this.#queries.delete(actionId);
     const status = result.kind === "error" ? result.status : STATUS.SUCCESS;
-    const record = startupRecord(
-      { actionId, action: kind, worker, modelId: 0, sent, built: sent },
-      { status, received, processed: now, result },
-    );
+    const record = queryRecord(query, { status, received, processed: now, result });
     this.#emit({ kind: "action_done", record });
     if (result.kind === "error") {
       this.#fail(

@@ -111,4 +111,26 @@ describe("RequestBook", () => {
       { arrivalGpus: 3, arrivalWorkers: 2, departureGpus: 3, departureWorkers: 1 },
     ]);
   });
+
+  test("keeps few of the requests that ended long before their deadline, and no input of any", async () => {
+    const book = new RequestBook(() => {});
+    const model = makeModel();
+    // Deadlines are days away: time alone would keep all of them.
+    const kept = Array.from({ length: 20_000 }, (_, id) => {
+      const request = makeRequest(model, id, { execSlo: 1e15 - id });
+      request.input = { sizeBytes: 602_112 };
+      book.admit(request);
+      if (id % 100 > 0) book.end(ns(1), request, SUCCESS);
+      expect(request.input.sizeBytes).toBe(id % 100 > 0 ? 0 : 602_112);
+      return new WeakRef(request);
+    });
+    // What a weak reference refers to stays until the turn in which it was made has ended.
+    await new Promise((resolve) => setImmediate(resolve));
+    Bun.gc(true);
+    const alive = kept.filter((reference) => reference.deref() !== undefined).length;
+    // The 200 that are open, and 200 + 1024 at most that wait for the next sweep; a few that the collector takes for used.
+    expect(alive).toBeGreaterThanOrEqual(200);
+    expect(alive).toBeLessThan(1500);
+    expect(book.nextTimeout() as number).toBe(1e15 - 19_900);
+  });
 });
