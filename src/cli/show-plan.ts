@@ -25,7 +25,7 @@ export interface ShowPlanOptions {
 }
 
 /**
- * Bytes that a request leaves behind, measured and rounded up: 400 in the four logs when every request is a batch of
+ * Bytes that a request leaves behind, measured and rounded up: 450 in the five logs when every request is a batch of
  * its own (250 in a saturated closed loop, whose batches share their rows), 50 once more as Parquet.
  */
 const BYTES_PER_REQUEST = 500;

@@ -1,4 +1,4 @@
-/** The controller's telemetry logs, up to three: where they go, and what to say when they cannot. */
+/** The controller's telemetry logs, up to four: where they go, and what to say when they cannot. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LogFile } from "#host/log-file.ts";
@@ -11,6 +11,7 @@ import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine, type LogSchema, type TelemetryDialect } from "#telemetry/schema.ts";
 import { encodeSidecar, SIDECAR_FILE } from "#telemetry/sidecar.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
+import { encodeWindowRow, WINDOW_LOG } from "#telemetry/window-log.ts";
 
 export interface ControllerLogsOptions {
   /** Must exist to be used; never created. */
@@ -32,12 +33,14 @@ export class ControllerLogs {
   readonly #requests: LogFile | null;
   readonly #actions: LogFile | null;
   readonly #batches: LogFile | null;
+  readonly #windows: LogFile | null;
 
   constructor(options: ControllerLogsOptions) {
     this.#options = options;
     this.#requests = this.#open(REQUEST_LOG, "requests");
     this.#actions = this.#open(ACTION_LOG, "actions");
     this.#batches = this.#open(BATCH_LOG, "batches");
+    this.#windows = this.#open(WINDOW_LOG, "windows");
     if (this.#requests !== null || this.#actions !== null) this.#writeSidecar();
   }
 
@@ -54,6 +57,7 @@ export class ControllerLogs {
       const row = encodeActionRow(record, epochNs, dialect);
       if (row !== null) this.#actions.append(row);
     }
+    this.#windows?.append(encodeWindowRow(record, epochNs));
     if (this.#batches === null || record.batch.length === 0) return;
     for (const row of encodeBatchRows(record, epochNs)) this.#batches.append(row);
   }
@@ -64,6 +68,7 @@ export class ControllerLogs {
       [REQUEST_LOG.file, this.#requests],
       [ACTION_LOG.file, this.#actions],
       [BATCH_LOG.file, this.#batches],
+      [WINDOW_LOG.file, this.#windows],
     ] as const) {
       if (file === null) continue;
       const rows = file.close();

@@ -19,6 +19,7 @@ export type LogName =
   | "actions"
   | "client"
   | "batches"
+  | "action_windows"
   | "hosts"
   | "processes"
   | "loops";

@@ -8,6 +8,7 @@ import { LOOP_LOG } from "#telemetry/loop-log.ts";
 import { PROCESS_LOG } from "#telemetry/process-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine, type LogSchema } from "#telemetry/schema.ts";
+import { WINDOW_LOG } from "#telemetry/window-log.ts";
 
 /** A log as DuckDB reads it: nothing is ever sniffed. */
 export interface LogDefinition {
@@ -46,6 +47,7 @@ export const LOGS: readonly LogDefinition[] = [
   define("requests", REQUEST_LOG),
   define("actions", ACTION_LOG),
   define("batches", BATCH_LOG),
+  define("action_windows", WINDOW_LOG),
   define("client", CLIENT_LOG),
   define("hosts", HOST_LOG),
   define("processes", PROCESS_LOG),

@@ -76,6 +76,7 @@ const SELECTS: Readonly<Record<LogName, (run: ViewedRun, parquet: string) => str
   actions: selectActions,
   client: selectClient,
   batches: selectAsLogged,
+  action_windows: selectAsLogged,
   hosts: selectAsLogged,
   processes: selectAsLogged,
   loops: selectAsLogged,
@@ -95,6 +96,7 @@ const EMPTY_COLUMNS: Readonly<Record<LogName, string>> = {
   client:
     'ordinal BIGINT, client_id BIGINT, user_request_id BIGINT, model_id BIGINT, user_id BIGINT, "class" VARCHAR, scheduled_ns BIGINT, sent_ns BIGINT, received_ns BIGINT, outcome VARCHAR, result INTEGER, slo_ns BIGINT, latency_ns BIGINT, service_time_ns BIGINT, send_lateness_ns BIGINT, response_sent_ns BIGINT, receive_lateness_ns BIGINT',
   batches: columnsAsLogged("batches"),
+  action_windows: columnsAsLogged("action_windows"),
   hosts: columnsAsLogged("hosts"),
   processes: columnsAsLogged("processes"),
   loops: columnsAsLogged("loops"),

@@ -7,6 +7,7 @@ import { LOOP_LOG } from "#telemetry/loop-log.ts";
 import { PROCESS_LOG } from "#telemetry/process-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import type { LogSchema } from "#telemetry/schema.ts";
+import { WINDOW_LOG } from "#telemetry/window-log.ts";
 
 export const LOGS: readonly LogSchema<never>[] = [
   REQUEST_LOG,
@@ -16,4 +17,5 @@ export const LOGS: readonly LogSchema<never>[] = [
   HOST_LOG,
   PROCESS_LOG,
   LOOP_LOG,
+  WINDOW_LOG,
 ];

@@ -304,7 +304,17 @@ describe("ControllerProcess", () => {
       ["clockwork_request_log.tsv", 2],
       ["clockwork_action_log.tsv", 4],
       ["batch_log.tsv", 1],
+      ["window_log.tsv", 4],
     ]);
+    // Loads from disk have no window; an inference may start at once, and within 1 ms + 10 ms at least.
+    const windows = readRows(join(logDir, "window_log.tsv"));
+    expect(windows.map((w) => [w["action_id"], w["action_type"], w["earliest"]])).toEqual([
+      ["0", "5", ""],
+      ["1", "0", ""],
+      ["2", "1", "0"],
+      ["3", "2", "0"],
+    ]);
+    expect(Number(windows.at(-1)?.["latest"])).toBeGreaterThanOrEqual(11 * MILLISECOND);
     // The earlier log was moved aside, and the sidecar names the dialect.
     expect(
       readdirSync(logDir).filter((name) => name.startsWith("clockwork_request_log.")),
@@ -352,7 +362,7 @@ describe("ControllerProcess", () => {
     await list(send);
     expect(await send(infer(1, 0))).toMatchObject({ status: 0 });
     const logs = controller.statuses.filter((line) => line.event === "log");
-    expect(logs.map(({ path }) => path)).toEqual([null, null, null]);
+    expect(logs.map(({ path }) => path)).toEqual([null, null, null, null]);
     expect(controller.lines.join("\n")).toContain(
       `Logging requests to ${logDir}/clockwork_request_log.tsv`,
     );

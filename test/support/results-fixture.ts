@@ -217,6 +217,8 @@ const actionRecord = (action: FixtureAction, index: number): ActionRecord => {
     requestsQueued: 0,
     copiesWorkers: 1,
     copiesGpus: 1,
+    earliest: null,
+    latest: null,
     batch: [],
   };
 };

@@ -1,6 +1,7 @@
 /** batch_log.tsv, client_log.tsv, the sidecar, and what all schemas have in common. */
 import { describe, expect, test } from "bun:test";
 import type { ClientRecord } from "#serving/client/events.ts";
+import type { ActionRecord } from "#serving/controller/events.ts";
 import { ns } from "#stdx/nanos.ts";
 import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
 import { CLIENT_LOG, encodeClientRow } from "#telemetry/client-log.ts";
@@ -10,6 +11,7 @@ import { encodeLoopRow } from "#telemetry/loop-log.ts";
 import { encodeProcessRow } from "#telemetry/process-log.ts";
 import { duckdbColumns, headerLine } from "#telemetry/schema.ts";
 import { encodeSidecar, parseSidecar } from "#telemetry/sidecar.ts";
+import { encodeWindowRow, WINDOW_LOG } from "#telemetry/window-log.ts";
 import { actionRecord, cellsByName } from "./records.ts";
 
 const EPOCH = 1_700_000_000_000_000_001n;
@@ -48,6 +50,29 @@ test("batch rows: one per request of the batch, in batch order", () => {
   expect(rows[1]).toStartWith("51\t2\t8\t9\t");
   expect(rows[1]).toEndWith("\t0");
   expect(encodeBatchRows(actionRecord({}), EPOCH)).toEqual([]);
+});
+
+describe("window rows", () => {
+  const row = (record: ActionRecord) =>
+    cellsByName(headerLine(WINDOW_LOG), encodeWindowRow(record, EPOCH));
+
+  test("the window and the wait for a send slot, relative to the decision", () => {
+    const built = ns(1_000);
+    const window = { built, earliest: built, latest: ns(11_001_000), sent: ns(1_700) };
+    expect(row(actionRecord({ actionId: 9, action: "infer", batchSize: 2, ...window }))).toEqual({
+      action_id: "9",
+      action_type: "2",
+      built_ns: "1700000000000001001",
+      earliest: "0",
+      latest: "11000000",
+      send_wait: "700",
+    });
+  });
+
+  test("open windows are empty, not 0 or 2^64", () => {
+    const record = actionRecord({ action: "evict_weights", built: ns(5), sent: ns(5) });
+    expect(row(record)).toMatchObject({ earliest: "", latest: "", send_wait: "0" });
+  });
 });
 
 describe("client rows", () => {
@@ -101,8 +126,8 @@ describe("client rows", () => {
 });
 
 test("every log has unique column names and file names, and types for every column", () => {
-  expect(LOGS).toHaveLength(7);
-  expect(new Set(LOGS.map((log) => log.file)).size).toBe(7);
+  expect(LOGS).toHaveLength(8);
+  expect(new Set(LOGS.map((log) => log.file)).size).toBe(8);
   for (const log of LOGS) {
     const names = log.columns.map((column) => column.name);
     expect(new Set(names).size).toBe(names.length);

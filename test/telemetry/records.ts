@@ -32,6 +32,8 @@ export const actionRecord = (fields: Partial<ActionRecord>): ActionRecord => ({
   batchSize: 1,
   sent: ns(0),
   built: ns(0),
+  earliest: null,
+  latest: null,
   received: ns(0),
   processed: ns(0),
   expectedDuration: null,

@@ -67,7 +67,7 @@ const runSql = async (db: Database, sql: string): Promise<SqlResult> => {
     const message = error instanceof Error ? error.message : String(error);
     throw new UserError(
       EXIT.USAGE,
-      `${message}\nviews: runs, requests, actions, client, batches, load, measured, measured_requests, measured_actions (columns: docs/metrics.md)`,
+      `${message}\nviews: runs, requests, actions, client, batches, action_windows, load, measured, measured_requests, measured_actions (columns: docs/metrics.md)`,
     );
   }
 };
@@ -90,7 +90,9 @@ const runQuery = async (
 export const registerQueryCommand = (program: Command, context: CliContext): void => {
   program
     .command("query")
-    .description("run SQL over the views runs, requests, actions, client and batches")
+    .description(
+      "run SQL over the views runs, requests, actions, client, batches and action_windows",
+    )
     .argument("<dir>", "a results folder, or a folder with logs")
     .argument("<sql>", "one statement of DuckDB's SQL")
     .addOption(

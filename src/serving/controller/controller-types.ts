@@ -17,7 +17,7 @@ export interface ControllerMachine {
   nextTimeout(): Nanos | null;
 }
 
-export type ControllerLog = "requests" | "actions" | "batches";
+export type ControllerLog = "requests" | "actions" | "batches" | "windows";
 
 export interface ControllerType {
   readonly maxBatchSize: number;
@@ -32,7 +32,7 @@ const UNSCHEDULED = { maxBatchSize: 32, maxExec: SECOND } as const;
 
 const SCHEDULERS = [...STRATEGIES].map(([name, { maxBatchSize }]): [string, ControllerType] => {
   const { maxExec, loadStageTimeout } = DEFAULT_OPTIONS;
-  const logs = ["requests", "actions", "batches"] as const;
+  const logs = ["requests", "actions", "batches", "windows"] as const;
   return [name, { maxBatchSize, maxExec, loadStageTimeout, logs }];
 });
 

@@ -98,6 +98,9 @@ export interface ActionRecord {
   readonly sent: Nanos;
   /** When the action was built (the original's `sent` of infer actions). */
   readonly built: Nanos;
+  /** The window in which the worker may start it; null where it is open. */
+  readonly earliest: Nanos | null;
+  readonly latest: Nanos | null;
   readonly received: Nanos;
   readonly processed: Nanos;
   readonly expectedDuration: Nanos | null;
