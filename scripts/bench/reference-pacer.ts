@@ -5,7 +5,8 @@
  * `bun reference-pacer.ts timer|spin|send ARRIVALS RATE SECONDS [PORT]` prints lateness in ns as JSON.
  */
 import { ns } from "#stdx/nanos.ts";
-import { RequestBuffer } from "#wire/inference.ts";
+import { MessageBuffer } from "#wire/direct-fields.ts";
+import { putInferenceRequest } from "#wire/inference.ts";
 import { createArrivalProcess } from "#workload/arrival-process.ts";
 
 const MODES = ["timer", "spin", "send"];
@@ -65,11 +66,11 @@ const finish = (): void => {
 
 /** Inference requests as the generator sends them, one behind the other. */
 const makeRequests = () => {
-  const requests = new RequestBuffer(BATCH_MAX * 128);
+  const requests = new MessageBuffer(BATCH_MAX * 128);
   const request = { messageId: 0, userId: 0, userRequestId: 0, modelId: 0, batchSize: 1 };
   const stamps = { sendTimeHigh: 0, sendTimeLow: 0, localDeltaNs: 0n };
   for (let i = 0; i < BATCH_MAX; i++)
-    requests.put({ ...request, sloFactor: 0, input: new Uint8Array(0) }, stamps);
+    putInferenceRequest(requests, { ...request, sloFactor: 0, input: new Uint8Array(0) }, stamps);
   return { bytes: requests.bytes, bytesEach: requests.length / BATCH_MAX };
 };
 

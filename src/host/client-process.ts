@@ -2,6 +2,7 @@
 import { Alarm } from "#host/alarm.ts";
 import { fromStated, toDrainedLine, toProgressLine, toStated } from "#host/client-lines.ts";
 import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
+import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
 import { LoopReport } from "#host/loop-report.ts";
@@ -30,6 +31,7 @@ import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
 import { ClientRowBytes } from "#telemetry/client-row-bytes.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import type { ControlLine, StatusLine } from "#telemetry/status-line.ts";
+import type { ClockSync } from "#wire/clock-sync.ts";
 import type { InferenceResponse } from "#wire/inference.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
 
@@ -72,6 +74,7 @@ export class ClientProcess {
   readonly #ended = Promise.withResolvers<ClientEnding>();
   readonly #giveUpConnecting = new AbortController();
   #link: Link<typeof ENDPOINTS.client> | null = null;
+  #lane: InferenceLane | null = null;
   readonly #loop = new LoopStatistics(() => this.#clock.now());
   readonly #rows = new ClientRowBytes(this.#clock.epochNs);
   #log: RowLog | null = null;
@@ -114,16 +117,12 @@ export class ClientProcess {
       port,
       timeoutMs: toMs(load.readyLimit),
       signal: this.#giveUpConnecting.signal,
-      accept: () => ({
+      accept: ({ sync }) => ({
         onMessage: (frame, received, responseSent) => {
           const { messageId, message: response } = responseFromWire(frame);
           this.#step({ kind: "response", messageId, received, responseSent, response });
         },
-        inferences: {
-          onResponse: (response, received, responseSent) =>
-            this.#onInference(response, received, responseSent),
-          onSent: (upTo) => this.#step({ kind: "sent", upTo }),
-        },
+        lane: this.#makeLane(sync),
         onSent: (frame) => this.#step({ kind: "sent", upTo: Number(frame.messageId) }),
         onClose: (reason) => this.#step({ kind: "link_down", reason: reason.message }),
       }),
@@ -147,6 +146,16 @@ export class ClientProcess {
     report.stop();
     await link.close("the client has ended");
     return await this.#close();
+  }
+
+  #makeLane(sync: ClockSync): InferenceLane {
+    const handlers: InferenceHandlers = {
+      onResponse: (response, received, responseSent) =>
+        this.#onInference(response, received, responseSent),
+      onSent: (upTo) => this.#step({ kind: "sent", upTo }),
+    };
+    this.#lane = new InferenceLane(handlers, this.#clock, sync);
+    return this.#lane;
   }
 
   /** A command of whoever controls the process. */
@@ -247,7 +256,7 @@ export class ClientProcess {
     if (late < 0 || late > CATCH_UP_NS) return;
     this.#answersRead = 0;
     this.#step({ kind: "timer" });
-    this.#link?.flushInferences();
+    this.#link?.flushLane();
   }
 
   #step(event: ClientEvent): void {
@@ -306,7 +315,8 @@ export class ClientProcess {
   #send(messageId: number, request: ClientRequest): void {
     const isSent =
       request.kind === "infer" &&
-      this.#link?.sendInference({
+      this.#lane !== null &&
+      this.#link?.sendDirect(this.#lane, {
         messageId,
         userId: request.userId,
         userRequestId: request.userRequestId,

@@ -1,6 +1,7 @@
 /** The controller role as a process: drives the state machine behind real connections, clock and logs. */
 import { actionToWire } from "#host/action-mapping.ts";
 import { Alarm } from "#host/alarm.ts";
+import { AnswerLane, type OnRequest } from "#host/answer-lane.ts";
 import { type Clock, startClock } from "#host/clock.ts";
 import { ControllerLogs } from "#host/controller-logs.ts";
 import { InputBlocks } from "#host/input-block.ts";
@@ -60,6 +61,14 @@ export type ControllerEnding =
 type ClientLink = Link<typeof ENDPOINTS.controllerForClients>;
 type WorkerLink = Link<typeof ENDPOINTS.controllerForWorkers>;
 
+interface Client {
+  readonly link: ClientLink;
+  readonly lane: AnswerLane;
+}
+
+/** Some ms of work: results of workers, which come in between, keep GPUs busy and must not wait long. */
+const REQUESTS_PER_TURN = 64;
+
 /** Bytes of a message that the original's statistics count beside its body. */
 const COUNTED_HEAD_BYTES = 48;
 const TRAFFIC_INTERVAL_MS = 10_000;
@@ -105,7 +114,7 @@ export class ControllerProcess {
   readonly #traffic = new Traffic();
   readonly #ended = Promise.withResolvers<ControllerEnding>();
   readonly #giveUpConnecting = new AbortController();
-  readonly #clients = new Map<number, ClientLink>();
+  readonly #clients = new Map<number, Client>();
   readonly #workers: (WorkerLink | null)[];
   #nextConnectionId = 0;
   #listener: Listener | null = null;
@@ -141,7 +150,7 @@ export class ControllerProcess {
     const seconds = TRAFFIC_INTERVAL_MS / 1000;
     const traffic = setInterval(() => onLine(this.#traffic.takeLine(seconds)), TRAFFIC_INTERVAL_MS);
     const peers = () => [
-      ...this.#clients.values(),
+      ...[...this.#clients.values()].map(({ link }) => link),
       ...this.#workers.filter((worker) => worker !== null),
     ];
     const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
@@ -194,6 +203,7 @@ export class ControllerProcess {
       clock: this.#clock,
       loop: this.#loop,
       ...clients,
+      messagesPerTurn: REQUESTS_PER_TURN,
       accept: (link) => this.#acceptClient(link),
     });
     if (!listening.ok) {
@@ -206,13 +216,17 @@ export class ControllerProcess {
 
   #acceptClient(link: ClientLink): LinkHandlers<typeof ENDPOINTS.controllerForClients> {
     const connectionId = this.#nextConnectionId++;
-    this.#clients.set(connectionId, link);
     const came: ControllerEvent[] = [];
+    const onRequest: OnRequest = (messageId, request, arrival) =>
+      void came.push({ kind: "request", connectionId, messageId, arrival, request });
+    const lane = new AnswerLane(onRequest, this.#clock, link.sync);
+    this.#clients.set(connectionId, { link, lane });
     return {
       onMessage: (frame, arrival) => {
         const { messageId, message } = requestFromWire(frame);
-        came.push({ kind: "request", connectionId, messageId, arrival, request: message });
+        onRequest(messageId, message, arrival);
       },
+      lane,
       // Together, as the original's admission threads take all that came while they slept.
       onRead: () => {
         if (came.length > 0) this.#step(...came.splice(0));
@@ -295,10 +309,7 @@ export class ControllerProcess {
         break;
       }
       case "respond":
-        // A client that has left gets no response.
-        this.#clients
-          .get(effect.connectionId)
-          ?.send(responseToWire(effect.response, effect.messageId));
+        this.#respond(effect);
         break;
       case "request_done":
         this.#logs?.request(effect.record);
@@ -320,6 +331,13 @@ export class ControllerProcess {
       default:
         assertNever(effect);
     }
+  }
+
+  /** A client that has left gets no response. */
+  #respond(effect: Extract<ControllerEffect, { readonly kind: "respond" }>): void {
+    const client = this.#clients.get(effect.connectionId);
+    if (client === undefined || client.link.sendDirect(client.lane, effect)) return;
+    client.link.send(responseToWire(effect.response, effect.messageId));
   }
 
   #end(ending: ControllerEnding): void {

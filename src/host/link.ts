@@ -16,23 +16,17 @@
  * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
  */
 import { createServer, type Server } from "node:net";
-import { type Clock, clampNanos, fromAbsolute, toAbsolute } from "#host/clock.ts";
-import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
+import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
+import type { DirectLane } from "#host/direct-lane.ts";
 import { joinSmall } from "#host/join-small.ts";
+import { LinkReader } from "#host/link-reader.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import type { StreamSocket } from "#host/stream-socket.ts";
 import { type DialOptions, dialUntil, explainListen, type LinkError, portOf } from "#host/tcp.ts";
-import { type Nanos, ns } from "#stdx/nanos.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import { ClockSync } from "#wire/clock-sync.ts";
-import {
-  bodyBytesOf,
-  DEFAULT_LIMITS,
-  encodeHead,
-  FrameDecoder,
-  type FrameLimits,
-} from "#wire/framing.ts";
-import type { InferenceRequest } from "#wire/inference.ts";
+import { bodyBytesOf, encodeHead, type FrameLimits } from "#wire/framing.ts";
 import type { Endpoint, IncomingFrame, MessageSet, OutgoingFrame } from "#wire/messages.ts";
 
 /** Why a connection ended; `message` is for people and names the peer. */
@@ -49,18 +43,22 @@ export interface CloseReason {
 /** What the owner of a link does about it; none is called before the handlers were returned by `accept`. */
 export interface LinkHandlers<E extends Endpoint> {
   /**
-   * `receivedAt` is when the bytes that completed the message were read; `sentAt` when the peer says that it sent them,
-   * by this side's clock as far as both clocks' difference is known. Not called after `close`.
+   * `receivedAt` is when the bytes that completed the message were read (with `messagesPerTurn`: taken up); `sentAt` when
+   * the peer says that it sent them, by this side's clock as far as both clocks' difference is known. Not called after
+   * `close`.
    */
   readonly onMessage: (
     frame: IncomingFrame<E["receives"]>,
     receivedAt: Nanos,
     sentAt: Nanos,
   ) => void;
-  /** Called after the messages of each read, so that what came together can be dealt with together. */
+  /** Takes the most frequent messages, which then do not come through `onMessage`. */
+  readonly lane?: DirectLane<never>;
+  /**
+   * Called after the messages of each read, or of its part that one turn takes, so that what came together can be dealt
+   * with together.
+   */
   readonly onRead?: () => void;
-  /** Takes inference responses, which then do not come as messages; for a client's end only. */
-  readonly inferences?: InferenceHandlers;
   /** The network layer has taken the whole message. Never called from within `send`. */
   readonly onSent?: (frame: OutgoingFrame<E["sends"]>) => void;
   /** Called exactly once, after the last message. */
@@ -78,11 +76,15 @@ export interface LinkOptions<E extends Endpoint> {
   readonly limits?: FrameLimits;
   /** A peer that lets more than this pile up unread is disconnected. */
   readonly queueBytesMax?: number;
+  /** No more are handled in one turn of the event loop, so that other connections get theirs; all unless given. */
+  readonly messagesPerTurn?: number;
 }
 
 const QUEUE_BYTES_MAX = 512 * 2 ** 20;
 /** No single write grows beyond about this, so that a slow peer is noticed and send times stay true. */
 const WRITE_BYTES_MAX = 2 ** 20;
+/** What a lane has gathered goes out at this size at the latest. */
+const LANE_BYTES_MAX = 256 * 1024;
 /** What a queued message counts for beside its body, so that messages without one are bounded too. */
 const QUEUED_FRAME_BYTES = 256;
 /** How long a closing link waits for the peer to read what is left. */
@@ -99,11 +101,10 @@ export class Link<E extends Endpoint> {
   readonly #clock: Clock;
   readonly #loop: LoopStatistics | undefined;
   readonly #queueBytesMax: number;
-  readonly #decoder: FrameDecoder<E["receives"]>;
-  readonly #sync = new ClockSync();
+  /** How far both clocks are apart. */
+  readonly sync = new ClockSync();
   readonly #handlers: LinkHandlers<E>;
-  /** Present where the handlers ask for it. */
-  readonly #lane: InferenceLane | null;
+  readonly #reader: LinkReader<E>;
   readonly #settle: (reason: CloseReason) => void;
   #queue: OutgoingFrame<E["sends"]>[] = [];
   #queuedFrameBytes = 0;
@@ -120,17 +121,14 @@ export class Link<E extends Endpoint> {
     this.#clock = options.clock;
     this.#loop = options.loop;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
-    this.#decoder = new FrameDecoder(options.endpoint.receives, options.limits ?? DEFAULT_LIMITS);
     this.peer = `${socket.remoteAddress ?? options.host}:${socket.remotePort ?? options.port}`;
     const { promise, resolve } = Promise.withResolvers<CloseReason>();
     this.closed = promise;
     this.#settle = resolve;
     socket.setNoDelay(true);
+    this.#reader = new LinkReader(this, socket, { ...options, handlers: () => this.#handlers });
     this.#handlers = options.accept(this);
-    const { inferences } = this.#handlers;
-    this.#lane =
-      inferences === undefined ? null : new InferenceLane(inferences, this.#clock, this.#sync);
-    socket.on("data", (chunk: Uint8Array) => this.#onData(chunk));
+    socket.on("data", (chunk: Uint8Array) => this.#reader.onData(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("end", () => this.#onEnd());
     socket.on("error", (error: Error) => {
@@ -145,17 +143,18 @@ export class Link<E extends Endpoint> {
 
   /** About how many bytes were sent that the kernel has not taken yet. */
   get queuedBytes(): number {
-    return this.#queuedFrameBytes + this.#socket.writableLength;
+    const laneBytes = this.#handlers.lane?.out.queuedBytes ?? 0;
+    return laneBytes + this.#queuedFrameBytes + this.#socket.writableLength;
   }
 
   /** This side's clock minus the peer's, held at 52 days; 0 until the peer has reported. */
   get clockDelta(): Nanos {
-    return clampNanos(this.#sync.skewNs);
+    return clampNanos(this.sync.skewNs);
   }
 
   /** The shortest round trip so far, 0 until the peer has reported. */
   get roundTrip(): Nanos {
-    return clampNanos(this.#sync.roundTripNs);
+    return clampNanos(this.sync.roundTripNs);
   }
 
   /** Queues a message for the end of this turn; dropped without a sound once the link is closed. */
@@ -172,26 +171,22 @@ export class Link<E extends Endpoint> {
   }
 
   /**
-   * Sends an inference request the short way; false when it has to go as a message, which is when others wait, or when
-   * it is out of the ordinary.
+   * Sends a message the short way, by the lane that this link's handlers have; false when it has to go as a frame, which
+   * is when others wait, or when it is out of the ordinary.
    */
-  sendInference(request: InferenceRequest): boolean {
-    const lane = this.#lane;
-    if (lane === null || this.#reason !== null || this.#isBlocked || this.#queue.length > 0)
-      return false;
-    if (!lane.add(request)) {
-      this.flushInferences();
-      if (this.#isBlocked || !lane.add(request)) return false;
-    }
+  sendDirect<T>(lane: DirectLane<T>, message: T): boolean {
+    if (this.#reason !== null) return true;
+    if (this.#queue.length > 0 || !lane.add(message)) return false;
+    if (lane.out.queuedBytes > LANE_BYTES_MAX) this.flushLane();
     this.#planFlush();
     return true;
   }
 
-  /** Writes what `sendInference` took, without waiting for the end of the turn. */
-  flushInferences(): void {
-    const lane = this.#lane;
-    if (lane === null || !this.#socket.writable) return;
-    if (!lane.write(this.#socket)) this.#isBlocked = true;
+  /** Writes what `sendDirect` took, without waiting for the end of the turn. */
+  flushLane(): void {
+    const { lane } = this.#handlers;
+    if (lane === undefined || this.#isBlocked || !this.#socket.writable) return;
+    if (!lane.out.write(this.#socket)) this.#isBlocked = true;
   }
 
   #planFlush(): void {
@@ -202,11 +197,11 @@ export class Link<E extends Endpoint> {
 
   /** Stops reading, so that the peer is held back by TCP; messages already read are still delivered. */
   pause(): void {
-    this.#socket.pause();
+    this.#reader.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#reader.resume();
   }
 
   /** Sends what is queued, then closes; settles when the connection is gone, at the latest after a second. */
@@ -234,7 +229,8 @@ export class Link<E extends Endpoint> {
   }
 
   #onEnd(): void {
-    const where = this.#decoder.isAtBoundary ? "" : " in the middle of a message";
+    this.#reader.readAll();
+    const where = this.#reader.isAtBoundary ? "" : " in the middle of a message";
     this.#decide("closed_by_peer", `${this.peer} closed the connection${where}`);
   }
 
@@ -244,42 +240,6 @@ export class Link<E extends Endpoint> {
     const reason = this.#reason as CloseReason;
     this.#handlers.onClose?.(reason);
     this.#settle(reason);
-  }
-
-  #onData(chunk: Uint8Array): void {
-    this.#loop?.begin();
-    this.#takeIn(chunk);
-    this.#handlers.onRead?.();
-    this.#loop?.end();
-  }
-
-  #takeIn(chunk: Uint8Array): void {
-    const readAt = this.#clock.now();
-    if (this.#reason !== null) return;
-    this.#decoder.push(chunk, readAt);
-    for (;;) {
-      if (this.#lane !== null) this.#takeInferences(this.#lane, readAt);
-      if (this.#reason !== null) return;
-      const step = this.#decoder.next();
-      if (step === null) return;
-      if (!step.ok) {
-        this.abort("protocol_error", `${this.peer} sent an invalid message: ${step.error.message}`);
-        return;
-      }
-      const { frame, preHeaderAt, sendTimeNs, localDeltaNs } = step.value;
-      const receivedNs = toAbsolute(this.#clock, ns(preHeaderAt));
-      this.#sync.add({ receivedNs, sendTimeNs, localDeltaNs });
-      const sentAt = fromAbsolute(this.#clock, sendTimeNs + this.#sync.skewNs);
-      this.#handlers.onMessage(frame, readAt, sentAt);
-      this.#loop?.step();
-      if (this.#reason !== null) return;
-    }
-  }
-
-  #takeInferences(lane: InferenceLane, readAt: Nanos): void {
-    this.#decoder.takeDirectly((bytes, offset) =>
-      this.#reason === null ? lane.read(bytes, offset, readAt) : 0,
-    );
   }
 
   readonly #onTurnEnd = (): void => {
@@ -300,7 +260,8 @@ export class Link<E extends Endpoint> {
 
   /** Writes queued messages until the kernel takes no more; all of them when `isFinal`. */
   #flush(isFinal: boolean): void {
-    this.flushInferences();
+    if (isFinal) this.#isBlocked = false;
+    this.flushLane();
     let next = 0;
     const taken: OutgoingFrame<E["sends"]>[] = [];
     while (next < this.#queue.length && (isFinal || !this.#isBlocked) && this.#socket.writable) {
@@ -325,7 +286,7 @@ export class Link<E extends Endpoint> {
     while (next < this.#queue.length && bytes < WRITE_BYTES_MAX) {
       const frame = this.#queue[next] as OutgoingFrame<E["sends"]>;
       const sendTimeNs = toAbsolute(this.#clock, this.#clock.now());
-      const stamps = { sendTimeNs, localDeltaNs: this.#sync.localDeltaNs };
+      const stamps = { sendTimeNs, localDeltaNs: this.sync.localDeltaNs };
       const head = encodeHead<MessageSet>(this.#endpoint.sends, frame, stamps);
       pieces.push(head, ...frame.body);
       const bodyBytes = bodyBytesOf(frame.body);

@@ -93,16 +93,30 @@ export class FrameDecoder<M extends MessageSet> {
   }
 
   /**
-   * Lets `read` take messages off the chunk itself: given a place between messages, it returns the length of the one
-   * that begins there, or 0 to leave that and all that follow it to `next`.
+   * Lets `read` take up to `countMax` messages off the chunk itself: given a place between messages, it returns the
+   * length of the one that begins there, or 0 to leave that and all that follow it to `next`. Returns how many it took.
    */
-  takeDirectly(read: (chunk: Uint8Array, offset: number) => number): void {
-    if (this.#preHeader !== null || this.#partial !== null || this.#error !== null) return;
-    while (this.#offset < this.#chunk.length) {
-      const length = read(this.#chunk, this.#offset);
-      if (length === 0) return;
+  takeDirectly(read: (chunk: Uint8Array, offset: number) => number, countMax: number): number {
+    if (this.#preHeader !== null || this.#partial !== null || this.#error !== null) return 0;
+    const chunk = this.#chunk;
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let count = 0;
+    while (count < countMax && this.#isWithinLimits(view)) {
+      const length = read(chunk, this.#offset);
+      if (length === 0) break;
+      count++;
       this.#offset += length;
     }
+    return count;
+  }
+
+  /** Whether the sizes of the message that begins here, if its lengths are here already, may be taken. */
+  #isWithinLimits(view: DataView): boolean {
+    if (view.byteLength - this.#offset < PRE_HEADER_BYTES) return false;
+    return (
+      view.getUint32(this.#offset, true) <= this.#limits.headerBytesMax &&
+      view.getUint32(this.#offset + 8, true) <= this.#limits.bodyBytesMax
+    );
   }
 
   /** The next whole message or the error that ends the stream; null when more bytes are needed. */

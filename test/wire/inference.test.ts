@@ -2,36 +2,24 @@
 import { describe, expect, test } from "bun:test";
 import { Rng } from "#stdx/rng.ts";
 import { NO_DELTA } from "#wire/clock-sync.ts";
+import { MessageBuffer } from "#wire/direct-fields.ts";
 import { encodeHead, FrameDecoder, PRE_HEADER_BYTES } from "#wire/framing.ts";
 import {
   emptyInferenceResponse,
   type InferenceRequest,
   type InferenceResponse,
   isOrdinary,
-  RequestBuffer,
+  putInferenceRequest,
+  REQUEST_HEAD_BYTES_MAX,
   readInferenceResponse,
 } from "#wire/inference.ts";
 import { type OutgoingFrame, REQUESTS, RESPONSES } from "#wire/messages.ts";
-
-const pick = <T>(rng: Rng, values: readonly T[]): T => values[rng.below(values.length)] as T;
-
-/** Values around the ends of every length that a varint can have. */
-const edge = (rng: Rng, max: number): number => {
-  const near = 2 ** (7 * rng.below(5)) + rng.below(3) - 1;
-  return Math.min(max, pick(rng, [0, 1, near, rng.below(2 ** 31), max]));
-};
-
-const halves = (value: bigint) => ({
-  high: Number(BigInt.asUintN(64, value) >> 32n),
-  low: Number(BigInt.asUintN(32, value)),
-});
-
-const anyTime = (rng: Rng): bigint => (BigInt(rng.uint32()) << 32n) | BigInt(rng.uint32());
+import { anyTime, edge, halves, pick } from "./any-values.ts";
 
 describe("a request", () => {
   test("is byte for byte what the codec writes", () => {
     const rng = Rng.of(1, "requests");
-    const buffer = new RequestBuffer(4096);
+    const buffer = new MessageBuffer(4096);
     for (let i = 0; i < 5000; i++) {
       const request: InferenceRequest = {
         messageId: edge(rng, 2 ** 31 - 1),
@@ -50,8 +38,10 @@ describe("a request", () => {
       buffer.bytes.fill(0xaa);
       buffer.length = rng.below(1000);
       const start = buffer.length;
-      expect(buffer.hasRoomFor(request)).toBe(true);
-      buffer.put(request, { sendTimeHigh: high, sendTimeLow: low, localDeltaNs });
+      putInferenceRequest(buffer, request, { sendTimeHigh: high, sendTimeLow: low, localDeltaNs });
+      expect(buffer.length - start).toBeLessThanOrEqual(
+        REQUEST_HEAD_BYTES_MAX + request.input.length,
+      );
       const { messageId, userId, userRequestId, modelId, batchSize, sloFactor, input } = request;
       const frame: OutgoingFrame<typeof REQUESTS> = {
         name: "ModelInferenceReq",
@@ -79,15 +69,6 @@ describe("a request", () => {
     expect(isOrdinary({ ...request, messageId: 2 ** 31 })).toBe(false);
     expect(isOrdinary({ ...request, modelId: 2 ** 32 })).toBe(false);
     expect(isOrdinary({ ...request, userRequestId: 0.5 })).toBe(false);
-  });
-
-  test("needs room", () => {
-    const input = new Uint8Array(100);
-    const buffer = new RequestBuffer(200);
-    const request = { messageId: 0, userId: 0, userRequestId: 0, modelId: 0, batchSize: 1 };
-    expect(buffer.hasRoomFor({ ...request, sloFactor: 0, input })).toBe(true);
-    buffer.length = 5;
-    expect(buffer.hasRoomFor({ ...request, sloFactor: 0, input })).toBe(false);
   });
 });
 
