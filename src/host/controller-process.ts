@@ -15,6 +15,7 @@ import {
 } from "#host/link.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
+import { type MetricsEndpoint, openMetrics } from "#host/metrics-endpoint.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
 import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
 import {
@@ -27,6 +28,7 @@ import type { ControllerOptions } from "#serving/controller/options.ts";
 import { parameterText } from "#serving/controller/state-text.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { assertNever } from "#stdx/assert.ts";
+import { ControllerCounters } from "#telemetry/controller-counters.ts";
 import type { TelemetryDialect } from "#telemetry/schema.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
@@ -47,6 +49,8 @@ export interface ControllerProcessOptions {
   readonly connectTimeoutMs: number;
   readonly logDir: string;
   readonly dialect: TelemetryDialect;
+  /** Where the page of numbers is served; absent: nowhere. */
+  readonly metrics?: Address;
   /** Takes each status line. */
   readonly onStatus: (line: StatusLine) => void;
   /** Takes lines for people. */
@@ -119,12 +123,16 @@ export class ControllerProcess {
   #nextConnectionId = 0;
   #listener: Listener | null = null;
   #logs: ControllerLogs | null = null;
+  /** Null unless somebody may read them. */
+  readonly #counters: ControllerCounters | null;
+  #metrics: MetricsEndpoint | null = null;
   /** Set once nothing more is to be done but closing. */
   #ending: ControllerEnding | null = null;
 
   constructor(options: ControllerProcessOptions) {
     this.#options = options;
     this.#workers = options.workers.map(() => null);
+    this.#counters = options.metrics === undefined ? null : new ControllerCounters();
     const blocks = new InputBlocks(0);
     this.#controller = createController({
       ...options.controller,
@@ -155,7 +163,7 @@ export class ControllerProcess {
     ];
     const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     try {
-      if (await this.#listen()) {
+      if ((await this.#listen()) && (await this.#openMetrics())) {
         this.#openLogs();
         await this.#connectWorkers();
       }
@@ -212,6 +220,24 @@ export class ControllerProcess {
     }
     this.#listener = listening.value;
     return true;
+  }
+
+  async #openMetrics(): Promise<boolean> {
+    const { metrics, onLine } = this.#options;
+    const counters = this.#counters;
+    if (metrics === undefined || counters === null) return true;
+    const opened = await openMetrics({
+      ...metrics,
+      page: () => {
+        const workers = this.#workers.filter((worker) => worker !== null).length;
+        return counters.text({ clients: this.#clients.size, workers });
+      },
+    });
+    if (opened.ok) {
+      this.#metrics = opened.value;
+      onLine(`Metrics on http://${metrics.host}:${opened.value.port}/metrics`);
+    } else this.#end({ ok: false, message: opened.error.message });
+    return opened.ok;
   }
 
   #acceptClient(link: ClientLink): LinkHandlers<typeof ENDPOINTS.controllerForClients> {
@@ -313,9 +339,11 @@ export class ControllerProcess {
         break;
       case "request_done":
         this.#logs?.request(effect.record);
+        this.#counters?.onRequest(effect.record);
         break;
       case "action_done":
         this.#logs?.action(effect.record);
+        this.#counters?.onAction(effect.record);
         break;
       case "print":
         this.#options.onLine(effect.line);
@@ -357,6 +385,7 @@ export class ControllerProcess {
     const message = "the controller is ending";
     await Promise.all([
       this.#listener?.close(),
+      this.#metrics?.close(),
       ...this.#workers.map((worker) => worker?.close(message)),
     ]);
     this.#options.onLine("Clockwork Controller Exiting");

@@ -369,6 +369,43 @@ describe("ControllerProcess", () => {
     expect(controller.lines.join("\n")).toContain(`directory ${logDir} does not exist`);
   });
 
+  test("tells its numbers over HTTP, and nothing else there", async () => {
+    const worker = await startWorker();
+    const controller = startController([worker.port], { metrics: { host: "127.0.0.1", port: 0 } });
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    await send(infer(1, 0));
+    await send(infer(2, 99));
+    const told = controller.lines.find((line) => line.startsWith("Metrics on "));
+    const url = told?.slice("Metrics on ".length) ?? "";
+    const page = await fetch(url);
+    expect(page.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const lines = (await page.text()).split("\n");
+    expect(lines).toContain('escapement_requests_total{result="0"} 1');
+    expect(lines).toContain('escapement_requests_total{result="1"} 1');
+    expect(lines).toContain("escapement_request_latency_seconds_count 1");
+    expect(lines).toContain(
+      'escapement_actions_total{worker="0",gpu="0",action="infer",status="0"} 1',
+    );
+    // The test's worker says 1 ms of each execution.
+    expect(lines).toContain(
+      'escapement_device_seconds_total{worker="0",gpu="0",action="infer"} 0.001',
+    );
+    expect(lines).toContain("escapement_connected_clients 1");
+    expect(lines).toContain("escapement_connected_workers 1");
+    expect((await fetch(new URL("/", url))).status).toBe(404);
+    expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(405);
+  });
+
+  test("a page of numbers on a port that is taken is one message", async () => {
+    const taken = await startWorker();
+    const metrics = { host: "127.0.0.1", port: taken.port };
+    const ending = await startController([taken.port], { metrics }).ending;
+    expect(ending.ok ? "" : ending.message).toContain(`127.0.0.1:${taken.port} is in use`);
+  });
+
   test("answers requests of a lost worker and goes on with the other one", async () => {
     const workers = [await startWorker(), await startWorker()] as const;
     const controller = startController(workers.map(({ port }) => port));

@@ -30,6 +30,7 @@ interface ControllerFlags {
   readonly loadStageTimeout?: Nanos;
   readonly connectTimeout: Nanos;
   readonly telemetryDialect: TelemetryDialect;
+  readonly metrics?: Address;
   readonly lifeline?: true;
 }
 
@@ -91,6 +92,10 @@ const parseAddress = (text: string): Address => {
   }
   return { host, port };
 };
+
+/** A bare port is one of this machine alone. */
+const parseMetrics = (text: string): Address =>
+  /^\d+$/.test(text) ? { host: "127.0.0.1", port: parsePort(text) } : parseAddress(text);
 
 const parseWorkers = (text: string): readonly Address[] => {
   const workers = text.split(",").map(parseAddress);
@@ -304,6 +309,13 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         .choices(TELEMETRY_DIALECTS)
         .default("documented"),
     )
+    .addOption(
+      named(
+        "--metrics <[host:]port>",
+        "serve counts and latencies on http://HOST:PORT/metrics for Prometheus and its like; a bare port on 127.0.0.1",
+        parseMetrics,
+      ),
+    )
     .option("--lifeline", "end in good order when standard input ends")
     .action(async (...[type, workers, rest, flags]: ControllerArguments) => {
       refuseUseless(type, rest, flags);
@@ -314,6 +326,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         connectTimeoutMs: flags.connectTimeout / MILLISECOND,
         logDir: logDirOf(context),
         dialect: flags.telemetryDialect,
+        ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
         onStatus: (line) => printLine(formatStatusLine(line)),
         onLine: printLine,
       });
