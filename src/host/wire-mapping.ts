@@ -32,6 +32,15 @@ export const EMPTY_PAYLOAD = new BytesPayload(new Uint8Array(0));
 export const toPayload = (data: Uint8Array): BytesPayload =>
   data.byteLength === 0 ? EMPTY_PAYLOAD : new BytesPayload(data);
 
+/** Makes payloads of zeros, which share their bytes. */
+export const zeroPayloads = (): ((sizeBytes: number) => Payload) => {
+  let zeros = new Uint8Array(0);
+  return (sizeBytes) => {
+    if (zeros.length < sizeBytes) zeros = new Uint8Array(sizeBytes);
+    return toPayload(zeros.subarray(0, sizeBytes));
+  };
+};
+
 /** The bytes of a payload; one of size 0 may be of any kind, others must have come from here. */
 export const bytesOf = (payload: Payload): Uint8Array => {
   if (payload instanceof BytesPayload) return payload.data;

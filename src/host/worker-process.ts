@@ -14,9 +14,7 @@ import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { napping } from "#host/pauses.ts";
 import { resultToWire } from "#host/result-mapping.ts";
-import { EMPTY_PAYLOAD, toPayload } from "#host/wire-mapping.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
-import type { ActionResult, Payload } from "#serving/messages.ts";
 import type { Device } from "#serving/worker/events.ts";
 import { type PacedEffect, PacedWorker } from "#serving/worker/paced-worker.ts";
 import type { WorkerOptions } from "#serving/worker/worker.ts";
@@ -36,6 +34,7 @@ export interface WorkerProcessOptions {
   /** 0 for any free one. */
   readonly port: number;
   readonly worker: WorkerOptions;
+  /** Payloads that it is given and that it returns hold bytes (wire-mapping.ts). */
   readonly device: Device;
   /** Takes each status line. */
   readonly onStatus: (line: StatusLine) => void;
@@ -51,13 +50,16 @@ export interface WorkerProcessOptions {
  */
 const NAP_MAX = ns(800 * MICROSECOND);
 
+type SendResult = Extract<PacedEffect, { readonly kind: "send_result" }>;
+
 interface Controller {
+  readonly connectionId: number;
   readonly link: Link<WorkerEndpoint>;
   readonly traffic: WorkerTraffic;
   readonly summary: ReturnType<typeof setInterval>;
 }
 
-/** One port, any number of controllers one after the other; results go to the one that connected last. */
+/** One port, any number of controllers at a time, which share the GPUs; each gets the results of its own actions. */
 export class WorkerProcess {
   readonly #options: WorkerProcessOptions;
   readonly #clock: Clock = startClock();
@@ -66,10 +68,9 @@ export class WorkerProcess {
   readonly #alarm: Alarm;
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
-  /** Open connections, the newest last. */
-  readonly #controllers: Controller[] = [];
-  /** Outputs are zeros: this many, of which each takes what it needs. */
-  #zeros = new Uint8Array(0);
+  /** Open connections by their ids. */
+  readonly #controllers = new Map<number, Controller>();
+  #nextConnectionId = 0;
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
@@ -100,7 +101,7 @@ export class WorkerProcess {
     if (!listening.ok) return err(listening.error.message);
     onLine(`IO service thread listening on ${bind}:${listening.value.port}`);
     onStatus({ event: "ready", role: "worker", port: listening.value.port });
-    const peers = () => this.#controllers.map(({ link }) => link);
+    const peers = () => [...this.#controllers.values()].map(({ link }) => link);
     const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     await this.#stopped.promise;
     report.stop();
@@ -123,8 +124,9 @@ export class WorkerProcess {
     const traffic = new WorkerTraffic();
     const summarise = (): void => this.#options.onLine(traffic.takeLine(link));
     const summary = setInterval(summarise, SUMMARY_PERIOD_MS);
-    const controller: Controller = { link, traffic, summary };
-    this.#controllers.push(controller);
+    const connectionId = this.#nextConnectionId++;
+    const controller: Controller = { connectionId, link, traffic, summary };
+    this.#controllers.set(connectionId, controller);
     return {
       onMessage: (frame, received) => this.#onMessage(controller, frame, received),
       onClose: (reason) => this.#onClose(controller, reason),
@@ -133,46 +135,38 @@ export class WorkerProcess {
 
   #onClose(controller: Controller, reason: CloseReason): void {
     clearInterval(controller.summary);
-    this.#controllers.splice(this.#controllers.indexOf(controller), 1);
+    this.#controllers.delete(controller.connectionId);
     this.#options.onLine(`Closing connection ${controller.link.peer}, reason: ${reason.message}`);
   }
 
   #onMessage(
-    { link, traffic }: Controller,
+    { connectionId, link, traffic }: Controller,
     frame: IncomingFrame<typeof ACTIONS>,
     received: Nanos,
   ): void {
     const clockDelta = link.clockDelta;
     const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
     traffic.countAction(action);
-    const event = { kind: "action", action, received, clockDelta } as const;
+    const event = { kind: "action", action, received, clockDelta, connectionId } as const;
     this.#carryOut(this.#worker.step(this.#clock.now(), event));
   }
 
   #carryOut(effects: readonly PacedEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === "print") this.#options.onLine(effect.line);
-      else this.#send(effect.result, effect.clockDelta);
+      else this.#send(effect);
     }
     this.#alarm.arm(this.#worker.nextTimeout());
   }
 
-  #send(result: ActionResult, clockDelta: Nanos): void {
-    const controller = this.#controllers.at(-1);
+  #send({ result, clockDelta, connectionId }: SendResult): void {
+    const controller = this.#controllers.get(connectionId);
     if (controller === undefined) {
-      this.#options.onLine(`Dropping result R${result.actionId}: no controller is connected`);
+      this.#options.onLine(`Dropping result R${result.actionId}: its controller has gone`);
       return;
     }
     controller.traffic.countResult(result);
-    const whole =
-      result.kind === "infer" ? { ...result, output: this.#outputOf(result.output) } : result;
     const stamps = { clock: this.#clock, clockDelta, sentAt: this.#clock.now() };
-    controller.link.send(resultToWire(whole, stamps));
-  }
-
-  #outputOf({ sizeBytes }: Payload): Payload {
-    if (sizeBytes === 0) return EMPTY_PAYLOAD;
-    if (this.#zeros.length < sizeBytes) this.#zeros = new Uint8Array(sizeBytes);
-    return toPayload(this.#zeros.subarray(0, sizeBytes));
+    controller.link.send(resultToWire(result, stamps));
   }
 }

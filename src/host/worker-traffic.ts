@@ -7,7 +7,7 @@ export class WorkerTraffic {
   #infers = 0;
   #evicts = 0;
   #errors = 0;
-  /** Since the connection was made; below 0 where results of an earlier connection's actions came here. */
+  /** Since the connection was made. */
   #pending = 0;
 
   countAction(action: Action): void {

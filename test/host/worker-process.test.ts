@@ -6,20 +6,16 @@ import { connect as connectSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { actionToWire } from "#host/action-mapping.ts";
 import { startClock } from "#host/clock.ts";
-import { connect, type Link } from "#host/link.ts";
-import { resultFromWire } from "#host/result-mapping.ts";
-import { bytesOf, toPayload } from "#host/wire-mapping.ts";
+import { bytesOf, toPayload, zeroPayloads } from "#host/wire-mapping.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
-import type { Action, ActionResult } from "#serving/messages.ts";
 import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
-import { SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
-import { ENDPOINTS } from "#wire/messages.ts";
 import { evict, infer, loadModel, loadWeights, OPTIONS } from "../serving/worker/worker-harness.ts";
+import { FakeController } from "./fake-controller.ts";
 
 const clock = startClock();
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -33,7 +29,9 @@ interface Running {
   stop(): Promise<unknown>;
 }
 
-const startWorker = async (device: Device = new SimulatedDevice()): Promise<Running> => {
+const startWorker = async (
+  device: Device = new SimulatedDevice(profileDuration, zeroPayloads()),
+): Promise<Running> => {
   const ready = Promise.withResolvers<number>();
   const lines: string[] = [];
   const worker = new WorkerProcess({
@@ -55,66 +53,16 @@ const startWorker = async (device: Device = new SimulatedDevice()): Promise<Runn
   return { port: await ready.promise, lines, stop };
 };
 
-/** A controller: sends actions and waits for the results of ids. */
-class FakeController {
-  readonly results = new Map<number, ActionResult>();
-  readonly #waiting = new Map<number, (result: ActionResult) => void>();
-  #link: Link<typeof ENDPOINTS.controllerForWorkers> | null = null;
-
-  static async connect(port: number): Promise<FakeController> {
-    const controller = new FakeController();
-    const connected = await connect({
-      endpoint: ENDPOINTS.controllerForWorkers,
-      clock,
-      host: "127.0.0.1",
-      port,
-      timeoutMs: 10_000,
-      accept: () => ({
-        onMessage: (frame) => {
-          const result = resultFromWire(frame, clock);
-          if (!result.ok) throw new Error(result.error);
-          controller.results.set(result.value.actionId, result.value);
-          controller.#waiting.get(result.value.actionId)?.(result.value);
-        },
-      }),
-    });
-    if (!connected.ok) throw new Error(connected.error.message);
-    controller.#link = connected.value;
-    cleanups.push(() => connected.value.close());
-    return controller;
-  }
-
-  send(action: Action): void {
-    this.#link?.send(actionToWire(action, clock));
-  }
-
-  result(actionId: number): Promise<ActionResult> {
-    const there = this.results.get(actionId);
-    if (there !== undefined) return Promise.resolve(there);
-    const { promise, resolve } = Promise.withResolvers<ActionResult>();
-    this.#waiting.set(actionId, resolve);
-    return promise;
-  }
-
-  async ask<K extends ActionResult["kind"]>(
-    action: Action,
-    kind: K,
-  ): Promise<Extract<ActionResult, { readonly kind: K }>> {
-    this.send(action);
-    const result = await this.result(action.actionId);
-    if (result.kind !== kind) throw new Error(`got ${JSON.stringify(result)}`);
-    return result as Extract<ActionResult, { readonly kind: K }>;
-  }
-
-  async close(): Promise<void> {
-    await this.#link?.close();
-  }
-}
+const connectController = async (port: number): Promise<FakeController> => {
+  const controller = await FakeController.connect(port);
+  cleanups.push(() => controller.close());
+  return controller;
+};
 
 describe("a controller", () => {
   test("loads, executes with inputs, and evicts; durations are exactly the profile", async () => {
     const { port } = await startWorker();
-    const controller = await FakeController.connect(port);
+    const controller = await connectController(port);
     const before = clock.now();
     const state = await controller.ask(
       { kind: "get_worker_state", actionId: 0 },
@@ -147,7 +95,7 @@ describe("a controller", () => {
 
   test("gets an action's result when its window opens, not before", async () => {
     const { port } = await startWorker();
-    const controller = await FakeController.connect(port);
+    const controller = await connectController(port);
     await controller.ask(loadModel(1), "load_model");
     await controller.ask(loadWeights(2), "load_weights");
     const earliest = ns(clock.now() + 20_000_000);
@@ -158,36 +106,37 @@ describe("a controller", () => {
     else expect(exec.begin).toBeGreaterThan(earliest);
   });
 
-  test("that comes later gets the results, also after the older one has closed", async () => {
+  test("gets the results of its own actions, whatever others do, also under the same ids", async () => {
     const { port } = await startWorker();
-    const older = await FakeController.connect(port);
+    const older = await connectController(port);
     await older.ask(loadModel(1), "load_model");
-    const newer = await FakeController.connect(port);
+    const newer = await connectController(port);
     await newer.ask(loadWeights(2), "load_weights");
+    // Of two GPUs: the older one's model is the newer one's, too.
     older.send(infer(3));
-    expect((await newer.result(3)).kind).toBe("infer");
+    newer.send(infer(3, { gpuId: 1 }));
+    expect((await older.result(3)).kind).toBe("infer");
+    expect(await newer.result(3)).toMatchObject({ kind: "error", status: 82 });
+    older.send(loadWeights(4, { gpuId: 1 }));
     await older.close();
-    expect((await newer.ask(infer(4), "infer")).actionId).toBe(4);
-    expect([...older.results.keys()]).toEqual([1]);
-  });
-
-  test("that stays gets the results again once the newer one has gone", async () => {
-    const { port } = await startWorker();
-    const older = await FakeController.connect(port);
-    await older.ask(loadModel(1), "load_model");
-    const newer = await FakeController.connect(port);
-    await newer.ask(loadWeights(2), "load_weights");
-    await newer.close();
-    expect((await older.ask(infer(3), "infer")).actionId).toBe(3);
+    expect((await newer.ask(infer(5), "infer")).actionId).toBe(5);
+    expect([...older.results.keys()]).toEqual([1, 3]);
+    expect([...newer.results.keys()]).toEqual([2, 3, 5]);
+    // Nobody waits for that one any more; the weights are there all the same.
+    const { state } = await newer.ask(
+      { kind: "get_worker_state", actionId: 6 },
+      "get_worker_state",
+    );
+    expect(state.gpus.map(({ residentModels }) => residentModels)).toEqual([[0], [0]]);
   });
 
   test("that connects anew finds models and weights as they were", async () => {
     const { port, lines } = await startWorker();
-    const first = await FakeController.connect(port);
+    const first = await connectController(port);
     await first.ask(loadModel(1), "load_model");
     await first.ask(loadWeights(2), "load_weights");
     await first.close();
-    const second = await FakeController.connect(port);
+    const second = await connectController(port);
     const { state } = await second.ask(
       { kind: "get_worker_state", actionId: 0 },
       "get_worker_state",
@@ -199,7 +148,7 @@ describe("a controller", () => {
 
   test("that talks nonsense loses its connection; others go on", async () => {
     const { port } = await startWorker();
-    const controller = await FakeController.connect(port);
+    const controller = await connectController(port);
     const stranger = connectSocket(port, "127.0.0.1");
     const closed = Promise.withResolvers<void>();
     stranger.on("error", () => undefined);
@@ -276,7 +225,7 @@ class ManualEngine implements Device {
 test("a device that learns of an end when it has come reports it by itself", async () => {
   const engine = new ManualEngine();
   const { port } = await startWorker(engine);
-  const controller = await FakeController.connect(port);
+  const controller = await connectController(port);
   await controller.ask(loadModel(1), "load_model");
   controller.send(loadWeights(2));
   await engine.started.promise;
@@ -287,6 +236,23 @@ test("a device that learns of an end when it has come reports it by itself", asy
   // As the engine measured it, which is not what the profile says.
   expect(result.timing.duration).toBe(ns(75));
   expect(result.timing.end - result.timing.begin).toBe(77);
+});
+
+test("a result whose controller has gone goes to nobody, and what was loaded stays", async () => {
+  const engine = new ManualEngine();
+  const { port, lines } = await startWorker(engine);
+  const first = await connectController(port);
+  await first.ask(loadModel(1), "load_model");
+  first.send(loadWeights(2));
+  await engine.started.promise;
+  const second = await connectController(port);
+  await first.close();
+  while (!lines.some((line) => line.startsWith("Closing connection"))) await Bun.sleep(1);
+  engine.finish();
+  const state = await second.ask({ kind: "get_worker_state", actionId: 3 }, "get_worker_state");
+  expect(state.state.gpus[0]?.residentModels).toEqual([0]);
+  expect(lines).toContain("Dropping result R2: its controller has gone");
+  expect([...second.results.keys()]).toEqual([3]);
 });
 
 describe("the command", () => {
@@ -320,7 +286,7 @@ describe("the command", () => {
       const { text, port } = await untilReady(worker.stdout);
       expect(text).toContain("Starting Clockwork Worker\n");
       expect(text).toContain(`IO service thread listening on 127.0.0.1:${port}\n`);
-      const controller = await FakeController.connect(port);
+      const controller = await connectController(port);
       await controller.ask(loadModel(1, { path: "/zoo/resnet50_v2/model" }), "load_model");
       controller.send(loadWeights(2, { earliest: ns(clock.now() + 3_600_000_000_000) }));
       const { state } = await controller.ask(
@@ -350,7 +316,7 @@ describe("the command", () => {
     );
     const stateOf = async (worker: ReturnType<typeof startWith>) => {
       const { text, port } = await untilReady(worker.stdout);
-      const controller = await FakeController.connect(port);
+      const controller = await connectController(port);
       const action = { kind: "get_worker_state", actionId: 3 } as const;
       const { state } = await controller.ask(action, "get_worker_state");
       return { text, pageSizeBytes: state.pageSizeBytes, pages: state.gpus[0]?.totalPages };
@@ -380,7 +346,7 @@ describe("the command", () => {
     const noise = ["--noise", "jitter-cv=0.5", "--profiles", "recording", "-p", "0"];
     const run = async (...flags: readonly string[]): Promise<readonly Nanos[]> => {
       await using worker = start(...noise, ...flags);
-      const controller = await FakeController.connect((await untilReady(worker.stdout)).port);
+      const controller = await connectController((await untilReady(worker.stdout)).port);
       const path = "/zoo/resnet18_v2/model";
       await controller.ask(loadModel(1, { path, copies: 1 }), "load_model");
       const { timing } = await controller.ask(loadWeights(2), "load_weights");

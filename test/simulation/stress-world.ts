@@ -165,7 +165,7 @@ export class StressWorld {
         pageSizeBytes: PAGE_BYTES,
         ioPoolBytes: 0,
         workspacePoolBytes: 0,
-        hostIoPoolBytes: 0,
+        hostIoPoolBytes: 2 ** 29,
         catalogue: { find: entryOf },
       };
       const worker = new PacedWorker(options, device);

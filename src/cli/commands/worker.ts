@@ -7,6 +7,7 @@ import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { startClock } from "#host/clock.ts";
 import { watchLifeline } from "#host/lifeline.ts";
 import { FolderCatalogue } from "#host/model-folders.ts";
+import { zeroPayloads } from "#host/wire-mapping.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
 import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
 import { noisyDuration } from "#serving/worker/noise.ts";
@@ -146,6 +147,7 @@ const openCatalogue = (flags: WorkerFlags, context: CliContext): ModelCatalogue 
 const createDevice = (noise: NoiseOptions, { seed, workerId }: WorkerFlags): SimulatedDevice =>
   new SimulatedDevice(
     isNoisy(noise) ? noisyDuration(noise, { seed, worker: workerId }) : profileDuration,
+    zeroPayloads(),
   );
 
 const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess => {

@@ -55,6 +55,11 @@ export class GpuMemory {
     this.#slotOf(modelId).isResident = true;
   }
 
+  /** Frees the pages of weights that could not be loaded, and forgets older ones that they were to replace. */
+  abandonLoad(modelId: number): void {
+    this.#release(this.#slotOf(modelId));
+  }
+
   /** Frees the model's pages; false when its weights were not there. */
   evict(modelId: number): boolean {
     const slot = this.#slots.get(modelId);

@@ -2,7 +2,8 @@
 import type { WorkerModel } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";
 import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
-import type { Failure, LoadModel } from "#serving/worker/held-action.ts";
+import type { Failure } from "#serving/worker/events.ts";
+import type { LoadModel } from "#serving/worker/held-action.ts";
 import { type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 

@@ -3,8 +3,11 @@ import type { Device, WorkerEffect, WorkerEvent } from "#serving/worker/events.t
 import { Worker, type WorkerOptions } from "#serving/worker/worker.ts";
 import { maxNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 
-/** What remains for the driver to do: the device has been started already. */
-export type PacedEffect = Exclude<WorkerEffect, { readonly kind: "device_start" }>;
+/** What remains for the driver to do: the device has been told already. */
+export type PacedEffect = Exclude<
+  WorkerEffect,
+  { readonly kind: "device_start" | "device_release" }
+>;
 
 const earlier = (a: Nanos | null, b: Nanos | null): Nanos | null =>
   a === null || (b !== null && b < a) ? b : a;
@@ -53,7 +56,9 @@ export class PacedWorker {
   #carryOut(produced: readonly WorkerEffect[], effects: PacedEffect[]): void {
     for (const effect of produced) {
       if (effect.kind === "device_start") this.#device.start(this.#now, effect.operation);
-      else effects.push(effect);
+      else if (effect.kind === "device_release") {
+        this.#device.release?.(effect.gpuId, effect.modelId);
+      } else effects.push(effect);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** GPUs that take as long as a model of durations says; by default exactly what is profiled, at a constant clock. */
 
 import { Heap } from "#serving/controller/heap.ts";
-import type { WorkerModel } from "#serving/messages.ts";
+import type { Payload, WorkerModel } from "#serving/messages.ts";
 import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
 import { assert } from "#stdx/assert.ts";
 import { addNs, type Nanos } from "#stdx/nanos.ts";
@@ -33,15 +33,28 @@ export const profileDuration: DurationModel = (operation) => ({
   gpuClockMhz: GPU_CLOCK_MHZ,
 });
 
+/** Makes an output of a size; by default one that has nothing but its size. */
+export type OutputMaker = (sizeBytes: number) => Payload;
+
+const sizeOnly: OutputMaker = (sizeBytes) => ({ sizeBytes });
+
+/** What the batch's requests get; nothing where they came without inputs. */
+const outputBytesOf = (operation: DeviceOperation): number =>
+  operation.kind === "infer" && operation.inputs.some(({ sizeBytes }) => sizeBytes > 0)
+    ? operation.model.outputBytes * operation.count
+    : 0;
+
 export class SimulatedDevice implements Device {
   readonly #durationOf: DurationModel;
+  readonly #outputOf: OutputMaker;
   /** Operations in progress, the first to end on top. */
   readonly #running = new Heap<DeviceDone>(
     (a, b) => a.end < b.end || (a.end === b.end && a.operationId < b.operationId),
   );
 
-  constructor(durationOf: DurationModel = profileDuration) {
+  constructor(durationOf: DurationModel = profileDuration, outputOf: OutputMaker = sizeOnly) {
     this.#durationOf = durationOf;
+    this.#outputOf = outputOf;
   }
 
   start(now: Nanos, operation: DeviceOperation): void {
@@ -53,6 +66,7 @@ export class SimulatedDevice implements Device {
       duration,
       gpuClockBeforeMhz: gpuClockMhz,
       gpuClockMhz,
+      output: this.#outputOf(outputBytesOf(operation)),
     });
   }
 

@@ -2,37 +2,49 @@
  * The worker as a state machine: holds actions until their windows open, keeps the weights cache of each GPU, hands
  * loads and executions to a device, and answers every action exactly once.
  */
-import type { ActionResult, WorkerModel, WorkerState } from "#serving/messages.ts";
+import type { ActionResult, Payload, WorkerModel, WorkerState } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";
 import { ActionQueue } from "#serving/worker/action-queue.ts";
 import type { ModelCatalogue } from "#serving/worker/catalogue.ts";
 import { receivedLine, sendingLine } from "#serving/worker/console-lines.ts";
-import type { DeviceDone, WorkerEffect, WorkerEvent } from "#serving/worker/events.ts";
+import type {
+  DeviceDone,
+  DeviceOperation,
+  WorkerEffect,
+  WorkerEvent,
+} from "#serving/worker/events.ts";
 import { GpuMemory } from "#serving/worker/gpu-memory.ts";
 import {
   type EvictWeights,
   type Held,
-  type HeldInfer,
-  holdInfer,
   type Infer,
+  inputBytesOf,
   type LoadModel,
   type LoadWeights,
   refuseBatch,
   variantFor,
 } from "#serving/worker/held-action.ts";
 import { ModelTable } from "#serving/worker/model-table.ts";
+import {
+  failed,
+  inferred,
+  modelLoaded,
+  weightsEvicted,
+  weightsLoaded,
+} from "#serving/worker/results.ts";
 import { windowStatus } from "#serving/worker/windows.ts";
 import { assert, assertNever } from "#stdx/assert.ts";
-import { addNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
+import { type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 
 export interface WorkerOptions {
   readonly gpuCount: number;
   /** Per GPU; what does not fill a page is not used. */
   readonly weightsCacheBytes: number;
   readonly pageSizeBytes: number;
-  /** Reported to the controller; nothing is taken from these pools. */
+  /** Reported to the controller; nothing is taken from these two. */
   readonly ioPoolBytes: number;
   readonly workspacePoolBytes: number;
+  /** Bounds the inputs that wait or are executed. */
   readonly hostIoPoolBytes: number;
   /** Whether inferences may come without inputs; they may when absent. */
   readonly allowsEmptyInputs?: boolean;
@@ -44,7 +56,7 @@ type HeldWeights = Held<LoadWeights> | Held<EvictWeights>;
 interface Gpu {
   readonly memory: GpuMemory;
   readonly weightsQueue: ActionQueue<HeldWeights>;
-  readonly inferQueue: ActionQueue<HeldInfer>;
+  readonly inferQueue: ActionQueue<Held<Infer>>;
   isLoading: boolean;
   isExecuting: boolean;
 }
@@ -52,8 +64,10 @@ interface Gpu {
 /** What a device operation was started for; `version` is that of the weights when it started. */
 type InProgress = { readonly gpu: Gpu; readonly model: WorkerModel; readonly version: number } & (
   | { readonly kind: "load_weights"; readonly held: Held<LoadWeights> }
-  | { readonly kind: "infer"; readonly held: HeldInfer }
+  | { readonly kind: "infer"; readonly held: Held<Infer> }
 );
+
+const NOTHING: Payload = { sizeBytes: 0 };
 
 const isLoad = (held: HeldWeights): held is Held<LoadWeights> =>
   held.action.kind === "load_weights";
@@ -66,6 +80,8 @@ export class Worker {
   readonly #modelQueue = new ActionQueue<Held<LoadModel>>();
   readonly #inProgress = new Map<number, InProgress>();
   #nextOperationId = 0;
+  /** Of all infer actions that have no result yet. */
+  #inputBytes = 0;
   /** Of the step in progress. */
   #effects: WorkerEffect[] = [];
 
@@ -76,7 +92,7 @@ export class Worker {
     this.#gpus = Array.from({ length: options.gpuCount }, () => ({
       memory: new GpuMemory(totalPages),
       weightsQueue: new ActionQueue<HeldWeights>(),
-      inferQueue: new ActionQueue<HeldInfer>(),
+      inferQueue: new ActionQueue<Held<Infer>>(),
       isLoading: false,
       isExecuting: false,
     }));
@@ -116,36 +132,49 @@ export class Worker {
 
   // ---- Actions ----
 
-  #onAction(now: Nanos, event: Held): void {
-    const { action, received, clockDelta } = event;
+  #onAction(now: Nanos, event: WorkerEvent & { readonly kind: "action" }): void {
+    const { action, received, clockDelta, connectionId = 0 } = event;
+    const common = { received, clockDelta, connectionId };
     this.#print(receivedLine(action, now));
     switch (action.kind) {
       case "load_model":
-        this.#enqueue(this.#modelQueue, { action, received, clockDelta });
+        this.#enqueue(this.#modelQueue, { action, ...common });
         break;
       case "load_weights":
-        this.#enqueue(this.#gpus[action.gpuId]?.weightsQueue, { action, received, clockDelta });
+        this.#enqueue(this.#gpus[action.gpuId]?.weightsQueue, { action, ...common });
         break;
       case "evict_weights":
-        this.#enqueue(this.#gpus[action.gpuId]?.weightsQueue, { action, received, clockDelta });
+        this.#enqueue(this.#gpus[action.gpuId]?.weightsQueue, { action, ...common });
         break;
-      case "infer": {
-        const held = holdInfer({ action, received, clockDelta });
-        this.#enqueue(this.#gpus[action.gpuId]?.inferQueue, held);
+      case "infer":
+        this.#onInfer({ action, ...common });
         break;
-      }
       case "clear_cache":
-        for (const gpu of this.#gpus) gpu.memory.clear();
-        this.#sendUnstamped({ kind: "clear_cache", actionId: action.actionId });
+        for (const [gpuId, { memory }] of this.#gpus.entries()) {
+          for (const modelId of memory.residentModels) this.#release(gpuId, modelId);
+          memory.clear();
+        }
+        this.#sendUnstamped(connectionId, { kind: "clear_cache", actionId: action.actionId });
         break;
       case "get_worker_state": {
         const { actionId } = action;
-        this.#sendUnstamped({ kind: "get_worker_state", actionId, state: this.#state() });
+        const state = this.#state();
+        this.#sendUnstamped(connectionId, { kind: "get_worker_state", actionId, state });
         break;
       }
       default:
         assertNever(action);
     }
+  }
+
+  #onInfer(held: Held<Infer>): void {
+    this.#inputBytes += inputBytesOf(held);
+    const { hostIoPoolBytes } = this.#options;
+    if (this.#inputBytes > hostIoPoolBytes) {
+      const message = `inputs in hand would be ${this.#inputBytes} bytes, the host's pool has ${hostIoPoolBytes}`;
+      return this.#fail(held, STATUS.INPUT_POOL_FULL, message);
+    }
+    this.#enqueue(this.#gpus[held.action.gpuId]?.inferQueue, held);
   }
 
   #enqueue<H extends Held<LoadModel | LoadWeights | EvictWeights | Infer>>(
@@ -187,22 +216,8 @@ export class Worker {
     const loaded = this.#models.load(held.action);
     if (!loaded.ok) return this.#fail(held, loaded.error.status, loaded.error.message);
     const { model, readNs } = loaded.value;
-    const { inputBytes, outputBytes, batchSizes, weightsPages, weightsLoadNs, execNs } = model;
-    this.#send(held, {
-      kind: "load_model",
-      inputBytes,
-      outputBytes,
-      batchSizes,
-      weightsPages,
-      weightsLoadNs,
-      execNs,
-      actionId: held.action.actionId,
-      actionReceived: held.received,
-      resultSent: null,
-      timing: { begin: now, end: addNs(now, readNs), duration: readNs },
-      weightsBytes: weightsPages * this.#options.pageSizeBytes,
-      copies: held.action.copies,
-    });
+    const { pageSizeBytes } = this.#options;
+    this.#send(held, modelLoaded(held, model, { begin: now, duration: readNs, pageSizeBytes }));
   }
 
   #startLoad(now: Nanos, gpu: Gpu, held: Held<LoadWeights>): void {
@@ -219,14 +234,15 @@ export class Worker {
     }
     gpu.isLoading = true;
     const { version } = memory.weightsOf(model.modelId);
-    const operationId = this.#begin({ kind: "load_weights", gpu, model, version, held });
     const { gpuId } = held.action;
-    const operation = { kind: "load_weights", operationId, gpuId, model } as const;
-    this.#effects.push({ kind: "device_start", operation });
+    this.#begin(
+      { kind: "load_weights", gpu, model, version, held },
+      { kind: "load_weights", operationId: this.#nextOperationId++, gpuId, model },
+    );
   }
 
   #evict(now: Nanos, gpu: Gpu, held: Held<EvictWeights>): void {
-    const { actionId, modelId } = held.action;
+    const { gpuId, modelId } = held.action;
     const outside = windowStatus(now, held.action);
     if (outside !== null) return this.#fail(held, outside, "EvictWeights outside its window");
     if (this.#models.get(modelId) === undefined) {
@@ -235,12 +251,11 @@ export class Worker {
     if (!gpu.memory.evict(modelId)) {
       return this.#fail(held, STATUS.EVICT_NOT_RESIDENT, "the weights are not on this GPU");
     }
-    const timing = { begin: now, end: now, duration: ZERO_NS };
-    const stamps = { actionId, actionReceived: held.received, resultSent: null };
-    this.#send(held, { kind: "evict_weights", ...stamps, timing });
+    this.#release(gpuId, modelId);
+    this.#send(held, weightsEvicted(held, now));
   }
 
-  #startInfer(now: Nanos, gpu: Gpu, held: HeldInfer): void {
+  #startInfer(now: Nanos, gpu: Gpu, held: Held<Infer>): void {
     const { gpuId, modelId } = held.action;
     const outside = windowStatus(now, held.action);
     if (outside !== null) return this.#fail(held, outside, "Infer outside its window");
@@ -259,19 +274,24 @@ export class Worker {
       );
     }
     gpu.isExecuting = true;
-    const batchSize = variantFor(held, model) ?? held.action.batchSize;
-    const operationId = this.#begin({ kind: "infer", gpu, model, version, held });
-    const operation = { kind: "infer", operationId, gpuId, model, batchSize } as const;
-    this.#effects.push({ kind: "device_start", operation });
+    const { batchSize: count, inputs, inputSizes } = held.action;
+    const batchSize = variantFor(held, model) ?? count;
+    const operationId = this.#nextOperationId++;
+    this.#begin(
+      { kind: "infer", gpu, model, version, held },
+      { kind: "infer", operationId, gpuId, model, batchSize, count, inputs, inputSizes },
+    );
   }
 
   // ---- Device ----
 
-  #begin(progress: InProgress): number {
-    const operationId = this.#nextOperationId;
-    this.#nextOperationId += 1;
-    this.#inProgress.set(operationId, progress);
-    return operationId;
+  #begin(progress: InProgress, operation: DeviceOperation): void {
+    this.#inProgress.set(operation.operationId, progress);
+    this.#effects.push({ kind: "device_start", operation });
+  }
+
+  #release(gpuId: number, modelId: number): void {
+    this.#effects.push({ kind: "device_release", gpuId, modelId });
   }
 
   #onDeviceDone(done: DeviceDone): void {
@@ -284,23 +304,19 @@ export class Worker {
 
   #onLoaded(progress: InProgress & { readonly kind: "load_weights" }, done: DeviceDone): void {
     const { gpu, held, model, version } = progress;
+    const { gpuId } = held.action;
     gpu.isLoading = false;
-    if (gpu.memory.weightsOf(model.modelId).version !== version) {
-      return this.#fail(
-        held,
-        STATUS.LOAD_WEIGHTS_CHANGED,
-        "the weights changed while they were loaded",
-      );
+    const isCurrent = gpu.memory.weightsOf(model.modelId).version === version;
+    if (isCurrent && done.failure === undefined) {
+      gpu.memory.completeLoad(model.modelId);
+      this.#send(held, weightsLoaded(held, done));
+      return;
     }
-    gpu.memory.completeLoad(model.modelId);
-    const { begin, end, duration } = done;
-    this.#send(held, {
-      kind: "load_weights",
-      actionId: held.action.actionId,
-      actionReceived: held.received,
-      resultSent: null,
-      timing: { begin, end, duration },
-    });
+    this.#release(gpuId, model.modelId);
+    if (isCurrent) gpu.memory.abandonLoad(model.modelId);
+    const status = STATUS.LOAD_WEIGHTS_CHANGED;
+    const changed = { status, message: "the weights changed while they were loaded" };
+    this.#send(held, failed(held, done.failure ?? changed));
   }
 
   #onInferred(progress: InProgress & { readonly kind: "infer" }, done: DeviceDone): void {
@@ -308,28 +324,20 @@ export class Worker {
     gpu.isExecuting = false;
     const weights = gpu.memory.weightsOf(model.modelId);
     if (weights.version !== version || !weights.isResident) {
-      return this.#fail(
-        held,
-        STATUS.EXEC_WEIGHTS_CHANGED,
-        "ExecTask failed due to weights version mismatch",
-      );
+      const message = "ExecTask failed due to weights version mismatch";
+      return this.#fail(held, STATUS.EXEC_WEIGHTS_CHANGED, message);
     }
-    const { begin, end, duration } = done;
+    const { failure, output } = done;
+    if (failure !== undefined) return this.#fail(held, failure.status, failure.message);
     // An action without inputs gets no output either.
-    const outputBytes = held.bodyBytes === 0 ? 0 : model.outputBytes * held.action.batchSize;
-    this.#send(held, {
-      kind: "infer",
-      actionId: held.action.actionId,
-      actionReceived: held.received,
-      resultSent: null,
-      copyInput: { begin, end: begin, duration: ZERO_NS },
-      exec: { begin, end, duration },
-      copyOutput: { begin: end, end, duration: ZERO_NS },
-      gpuId: held.action.gpuId,
-      gpuClockBeforeMhz: done.gpuClockBeforeMhz,
-      gpuClockMhz: done.gpuClockMhz,
-      output: { sizeBytes: outputBytes },
-    });
+    const hasOutput = inputBytesOf(held) > 0;
+    const outputBytes = hasOutput ? model.outputBytes * held.action.batchSize : 0;
+    const given = hasOutput ? (output ?? NOTHING) : NOTHING;
+    if (given.sizeBytes !== outputBytes) {
+      const message = `the device gave ${given.sizeBytes} bytes of output, the model has ${outputBytes}`;
+      return this.#fail(held, STATUS.RUNTIME_ERROR, message);
+    }
+    this.#send(held, inferred(held, done, given));
   }
 
   // ---- Results ----
@@ -350,24 +358,19 @@ export class Worker {
   }
 
   #fail(held: Held, status: number, message: string): void {
-    this.#send(held, {
-      kind: "error",
-      actionId: held.action.actionId,
-      actionReceived: held.received,
-      resultSent: null,
-      action: held.action.kind,
-      status,
-      message,
-    });
+    this.#send(held, failed(held, { status, message }));
   }
 
-  #send({ clockDelta }: Held, result: ActionResult): void {
+  #send(held: Held, result: ActionResult): void {
+    if (held.action.kind === "infer") this.#inputBytes -= inputBytesOf(held as Held<Infer>);
+    const { clockDelta, connectionId } = held;
     this.#print(sendingLine(result));
-    this.#effects.push({ kind: "send_result", result, clockDelta });
+    this.#effects.push({ kind: "send_result", result, clockDelta, connectionId });
   }
 
   /** State queries and cache clears carry no instants and no skew, as in the original. */
   #sendUnstamped(
+    connectionId: number,
     result:
       | { readonly kind: "clear_cache"; readonly actionId: number }
       | {
@@ -378,7 +381,8 @@ export class Worker {
   ): void {
     const stamped: ActionResult = { ...result, actionReceived: null, resultSent: null };
     this.#print(sendingLine(stamped));
-    this.#effects.push({ kind: "send_result", result: stamped, clockDelta: ZERO_NS });
+    const clockDelta = ZERO_NS;
+    this.#effects.push({ kind: "send_result", result: stamped, clockDelta, connectionId });
   }
 
   #print(line: string | null): void {

@@ -34,6 +34,9 @@ const exec = (gpuId = 0): DeviceOperation => ({
   model,
   kind: "infer",
   batchSize: 1,
+  count: 1,
+  inputs: [],
+  inputSizes: [0],
 });
 const load = (gpuId = 0): DeviceOperation => ({
   operationId: 0,

@@ -180,7 +180,7 @@ const replay = ({ actions, results, gpuCount, pages, isPinned }: Replay): readon
       pageSizeBytes: 16_777_216,
       ioPoolBytes: 0,
       workspacePoolBytes: 0,
-      hostIoPoolBytes: 0,
+      hostIoPoolBytes: 2 ** 29,
       catalogue: new ProfileCatalogue(profiles()),
     },
     new SimulatedDevice(),

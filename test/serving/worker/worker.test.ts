@@ -1,6 +1,7 @@
 /** The worker: every status code, the rules of windows and queues, and what results say. */
 import { describe, expect, test } from "bun:test";
 import type { Action } from "#serving/messages.ts";
+import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import { windowStatus } from "#serving/worker/windows.ts";
 import { ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
@@ -277,6 +278,29 @@ describe("results", () => {
       .act(2_200, infer(5, { inputSizes: [], inputs: [{ sizeBytes: 8 }] }))
       .advance(9_000);
     expect(harness.log).toEqual(["3:75@2000", "4:0@2101", "5:0@2300"]);
+  });
+
+  test("74 infer: inputs in hand fill the host's pool until their results leave", () => {
+    // 24 bytes hold three inputs of 8. The fourth is refused, whatever else is wrong with it.
+    const input = { inputSizes: [], inputs: [{ sizeBytes: 8 }] };
+    const harness = warm({ hostIoPoolBytes: 24 });
+    for (const id of [3, 4, 5, 6]) harness.act(2_000, infer(id, input));
+    expect(harness.log).toEqual(["6:74@2000"]);
+    harness.advance(2_100).act(2_101, infer(7, input)).advance(3_000);
+    expect(harness.log.slice(1)).toEqual(["3:0@2100", "4:0@2200", "5:0@2300", "7:0@2400"]);
+  });
+
+  test("2 infer: a device's output of the wrong size", () => {
+    const harness = new WorkerHarness(
+      {},
+      new SimulatedDevice(profileDuration, () => ({ sizeBytes: 4 })),
+    );
+    harness.act(10, loadModel(1)).act(20, loadWeights(2)).advance(1_999);
+    harness.act(2_000, infer(3, { inputSizes: [], inputs: [{ sizeBytes: 8 }] })).advance(3_000);
+    expect(harness.resultOf(3, "error")).toMatchObject({
+      status: 2,
+      message: "the device gave 4 bytes of output, the model has 3",
+    });
   });
 
   test("weights loaded over themselves stay usable meanwhile", () => {
