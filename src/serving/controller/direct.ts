@@ -152,7 +152,9 @@ export class DirectController {
 
   /** An even request id goes to GPU 1, an odd one to GPU 0: a worker with one GPU refuses half of them. */
   #infer(now: Nanos, caller: Caller, request: RequestOf<"infer">): void {
-    const { modelId, batchSize, input, userRequestId } = request;
+    const { batchSize, input, userRequestId } = request;
+    // Unsigned in requests and signed in actions; the original narrows it, too. Worker 0 refuses what it does not know.
+    const modelId = request.modelId | 0;
     const gpuId = userRequestId % 2 === 0 ? 1 : 0;
     const latest = addNs(now, WINDOW);
     const place = `model ${modelId} on GPU ${gpuId}`;

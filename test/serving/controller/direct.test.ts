@@ -166,6 +166,15 @@ describe("inference", () => {
     expect(take().responses).toEqual([]);
   });
 
+  test("a model id beyond 31 bits is narrowed for the worker, which knows none, and comes back as it was", () => {
+    const { step, take, request, result } = start();
+    step(0, { kind: "worker_up", worker: 0 });
+    request(0, infer(1, 2 ** 32 - 1));
+    expect(take().actions.map((action) => "modelId" in action && action.modelId)).toEqual([-1, -1]);
+    result(1, inferred(1, 0));
+    expect(take().responses).toMatchObject([{ kind: "infer", modelId: 2 ** 32 - 1 }]);
+  });
+
   test("after a failed load of weights the next request loads again", () => {
     const { step, take, request, result } = start();
     step(0, { kind: "worker_up", worker: 0 });
