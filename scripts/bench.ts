@@ -2,6 +2,7 @@
 import { arch, cpus, platform, release } from "node:os";
 import { followLauncher } from "#cli/follow-launcher.ts";
 import { benchCapacity, readCapacityOptions } from "./bench/clockwork-capacity.ts";
+import { benchCodec } from "./bench/codec.ts";
 import { benchLoad, readLoadOptions } from "./bench/generator-load.ts";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
@@ -54,6 +55,7 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["schedule", withoutOptions(benchSchedule)],
   ["trace-memory", withoutOptions(benchTraceMemory)],
   ["controller", controller],
+  ["codec", withoutOptions(benchCodec)],
   ["check", withoutOptions(benchCheck)],
 ]);
 
