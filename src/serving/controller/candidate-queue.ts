@@ -24,10 +24,19 @@ export interface Candidate {
   batchSize: number;
 }
 
-interface Waiting {
+/** A request with what it proposes, in the order of trying: latest start, then the larger batch. */
+export interface Waiting {
   readonly request: Request;
   readonly candidates: readonly Candidate[];
 }
+
+const isOutOfOrder = (candidates: readonly Candidate[]): boolean => {
+  for (let i = 1; i < candidates.length; i++) {
+    if ((candidates[i] as Candidate).latestStart < (candidates[i - 1] as Candidate).latestStart)
+      return true;
+  }
+  return false;
+};
 
 export class CandidateQueue {
   readonly #model: Model;
@@ -46,24 +55,35 @@ export class CandidateQueue {
     return this.#waiting.size;
   }
 
-  /** Returns what the request proposes: a candidate per batch size in use. */
-  push(request: Request): readonly Candidate[] {
-    const { batchSizes } = this.#exec;
+  /** Returns the request with what it proposes: a candidate per batch size in use. */
+  push(request: Request): Waiting {
+    const model = this.#model;
     const position = this.#count++;
-    const candidates = batchSizes.toReversed().map((batchSize, rank): Candidate => {
-      const duration = this.#exec.estimate(batchSize, DEFAULT_CLOCK_MHZ);
-      const latestStart = request.deadline - duration;
-      return { model: this.#model, request, latestStart, rank, position, batchSize };
-    });
-    this.#waiting.push({ request, candidates });
-    return candidates;
+    const { batchSizes } = this.#exec;
+    const candidates: Candidate[] = [];
+    for (let index = batchSizes.length - 1; index >= 0; index--) {
+      const batchSize = batchSizes[index] as number;
+      const latestStart = request.deadline - this.#exec.estimateAt(index, DEFAULT_CLOCK_MHZ);
+      candidates.push({
+        model,
+        request,
+        latestStart,
+        rank: candidates.length,
+        position,
+        batchSize,
+      });
+    }
+    // Larger batches take longer, but for what was learnt of one size and not yet of the next.
+    if (isOutOfOrder(candidates))
+      candidates.sort((a, b) => a.latestStart - b.latestStart || a.rank - b.rank);
+    const waiting = { request, candidates };
+    this.#waiting.push(waiting);
+    return waiting;
   }
 
-  /** The candidates of every request that still waits. */
-  *candidates(): Generator<Candidate> {
-    for (const { request, candidates } of this.#waiting) {
-      if (request.isWaiting) yield* candidates;
-    }
+  /** Every request that still waits. */
+  *waiting(): Generator<Waiting> {
+    for (const each of this.#waiting) if (each.request.isWaiting) yield each;
   }
 
   /**

@@ -1,11 +1,15 @@
 /** INFER4: every request proposes a batch of each size, a GPU tries what must start first, weights come where demand waits. */
-import { type Candidate, CandidateQueue } from "#serving/controller/candidate-queue.ts";
+import {
+  type Candidate,
+  CandidateQueue,
+  type Waiting,
+} from "#serving/controller/candidate-queue.ts";
 import type { Cluster } from "#serving/controller/cluster.ts";
 import { ExpiringDemand } from "#serving/controller/expiring-demand.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
-import { Heap } from "#serving/controller/heap.ts";
 import type { InFlight } from "#serving/controller/in-flight.ts";
 import type { Model } from "#serving/controller/model.ts";
+import { OfferHeap } from "#serving/controller/offer-heap.ts";
 import { LOAD_SPACING, LOADS_PER_GPU, QUEUE_SWEEP_AT } from "#serving/controller/options.ts";
 import { demandOf, type Request } from "#serving/controller/request-book.ts";
 import type { Strategy } from "#serving/controller/strategy.ts";
@@ -16,18 +20,17 @@ import { addNs, earliestNs, maxNs, type Nanos, ZERO_NS } from "#stdx/nanos.ts";
 /** One GPU's view: the batches it might run, and when it may load again. */
 interface Lane {
   readonly gpu: Gpu;
-  /** May hold void candidates, and the same one twice after its model was evicted and loaded again. */
-  readonly candidates: Heap<Candidate>;
+  /** May hold void candidates. */
+  readonly offers: OfferHeap;
+  /** How many of `#arrived` have been entered, or passed over because the model is not here. */
+  absorbed: number;
   loadNotBefore: Nanos;
   /** Version of demand at which what the GPU should load had no room there; null while it has not been refused. */
   fullAt: number | null;
 }
 
-const isMoreUrgent = (a: Candidate, b: Candidate): boolean => {
-  if (a.latestStart !== b.latestStart) return a.latestStart < b.latestStart;
-  if (a.request !== b.request) return a.request.requestId < b.request.requestId;
-  return a.rank < b.rank;
-};
+/** Requests that came since the lane that is furthest behind had its turn. */
+const UNABSORBED_MAX = 4096;
 
 class Infer4 implements Strategy {
   readonly #cluster: Cluster;
@@ -37,6 +40,8 @@ class Infer4 implements Strategy {
   readonly #demand: ExpiringDemand;
   readonly #inferTurns: Turns;
   readonly #loadTurns: Turns;
+  /** Admitted requests, until every lane has absorbed them: most are served before others look at them. */
+  #arrived: Waiting[] = [];
 
   constructor(cluster: Cluster) {
     const { models, gpus } = cluster;
@@ -44,7 +49,8 @@ class Infer4 implements Strategy {
     this.#queues = models.map((model) => new CandidateQueue(model));
     this.#lanes = gpus.map((gpu) => ({
       gpu,
-      candidates: new Heap(isMoreUrgent),
+      offers: new OfferHeap(),
+      absorbed: 0,
       loadNotBefore: ZERO_NS,
       fullAt: null,
     }));
@@ -59,11 +65,11 @@ class Infer4 implements Strategy {
     this.#loader.setDemand(request);
     this.#demand.added(now, model.index, { demand, within: times.weightsSlo });
     const queue = this.#queueOf(model);
-    const candidates = queue.push(request);
+    const waiting = queue.push(request);
     model.requestsQueued = queue.size;
-    for (const lane of this.#lanes) {
-      if (lane.gpu.isLoaded(model.index)) enter(lane, candidates);
-    }
+    if (model.copies === 0) return;
+    this.#arrived.push(waiting);
+    if (this.#arrived.length > UNABSORBED_MAX) this.#absorbAll(now);
   }
 
   onTimedOut(now: Nanos, { model, demand }: Request): void {
@@ -81,7 +87,11 @@ class Infer4 implements Strategy {
   onLoadEnded(now: Nanos, gpu: Gpu, model: Model): void {
     const isLoaded = gpu.isLoaded(model.index);
     this.#demand.loadEnded(now, { model: model.index, gpu: gpu.index }, isLoaded);
-    if (isLoaded) enter(this.#lanes[gpu.index] as Lane, this.#queueOf(model).candidates());
+    if (!isLoaded) return;
+    const lane = this.#lanes[gpu.index] as Lane;
+    // Those that came before the weights are in the queue.
+    this.#absorb(lane, model);
+    for (const waiting of this.#queueOf(model).waiting()) lane.offers.push(waiting);
   }
 
   onWeightsLost(now: Nanos, gpu: Gpu, model: Model): void {
@@ -102,9 +112,9 @@ class Infer4 implements Strategy {
     const { scheduleAhead } = this.#cluster.options;
     let next: Nanos | null = null;
     for (const lane of this.#lanes) {
-      const { gpu, candidates } = lane;
+      const { gpu } = lane;
       if (!gpu.alive) continue;
-      if (candidates.size > 0) next = earliestNs(next, gpu.exec.eligibleAt(scheduleAhead));
+      if (this.#hasOffers(lane)) next = earliestNs(next, gpu.exec.eligibleAt(scheduleAhead));
       next = earliestNs(next, this.#nextLoad(lane));
     }
     return next;
@@ -114,19 +124,58 @@ class Infer4 implements Strategy {
     return this.#queues[model.index] as CandidateQueue;
   }
 
+  #hasOffers({ offers, absorbed }: Lane): boolean {
+    return offers.size > 0 || absorbed < this.#arrived.length;
+  }
+
+  /**
+   * Enters what came since the lane's last turn, which is as good as entering it at once: what has left meanwhile would
+   * be void. Comes before any change of the models that the GPU has; `newcomer` is one that has just come.
+   */
+  #absorb(lane: Lane, newcomer: Model | null = null): void {
+    const { gpu, offers } = lane;
+    const arrived = this.#arrived;
+    for (let i = lane.absorbed; i < arrived.length; i++) {
+      const waiting = arrived[i] as Waiting;
+      const { model } = waiting.request;
+      if (waiting.request.isWaiting && model !== newcomer && gpu.isLoaded(model.index))
+        offers.push(waiting);
+    }
+    lane.absorbed = arrived.length;
+  }
+
+  /** Keeps memory bounded although a GPU may be busy for long. */
+  #absorbAll(now: Nanos): void {
+    for (const lane of this.#lanes) {
+      if (lane.gpu.alive) {
+        this.#absorb(lane);
+        dropVoid(now, lane.offers);
+      }
+      lane.absorbed = 0;
+    }
+    this.#arrived = [];
+  }
+
   /** Issues batches until the GPU has enough to do; true when it issued any. */
-  #scheduleInfer(now: Nanos, { gpu, candidates }: Lane): boolean {
-    if (!gpu.alive) return false;
-    dropVoid(now, candidates);
+  #scheduleInfer(now: Nanos, lane: Lane): boolean {
+    const { gpu, offers } = lane;
+    if (!gpu.alive || !this.#hasOffers(lane)) return false;
+    if (gpu.exec.available(now) >= now + this.#cluster.options.scheduleAhead) return false;
+    this.#absorb(lane);
+    dropVoid(now, offers);
     let hasIssued = false;
     for (;;) {
-      const top = candidates.peek();
+      const top = offers.peek();
       if (top === undefined) return hasIssued;
       const execStart = gpu.exec.available(now);
       if (execStart >= now + this.#cluster.options.scheduleAhead) return hasIssued;
+      if (!top.request.isWaiting) {
+        offers.drop();
+        continue;
+      }
       // A candidate has one chance on each GPU; its request may have others, or join those of later requests.
-      candidates.pop();
-      if (top.request.isWaiting && gpu.isLoaded(top.model.index)) {
+      offers.pass();
+      if (gpu.isLoaded(top.model.index)) {
         hasIssued = this.#tryInfer(now, gpu, { candidate: top, execStart }) || hasIssued;
       }
     }
@@ -159,6 +208,7 @@ class Infer4 implements Strategy {
     // Without a change another attempt would come to the same end.
     if (this.#isFull(lane) || !this.#loader.canLoad(now, gpu)) return false;
     lane.loadNotBefore = addNs(now, LOAD_SPACING);
+    this.#absorb(lane);
     const hasLoaded = this.#loader.load(now, gpu);
     if (hasLoaded) this.#demand.loadStarted();
     else lane.fullAt = this.#demand.version;
@@ -182,16 +232,12 @@ class Infer4 implements Strategy {
   }
 }
 
-const enter = ({ candidates }: Lane, entering: Iterable<Candidate>): void => {
-  for (const candidate of entering) candidates.push(candidate);
-};
-
 /** Takes off the top what is void or too late to try. */
-const dropVoid = (now: Nanos, candidates: Heap<Candidate>): void => {
+const dropVoid = (now: Nanos, offers: OfferHeap): void => {
   for (;;) {
-    const top = candidates.peek();
+    const top = offers.peek();
     if (top === undefined || (top.request.isWaiting && top.request.deadline > now)) return;
-    candidates.pop();
+    offers.drop();
   }
 };
 

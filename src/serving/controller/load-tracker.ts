@@ -66,6 +66,7 @@ export class LoadTracker {
   readonly #has: Uint8Array;
   readonly #barred: Uint8Array;
   #sequence: number;
+  #aliveCount: number;
   #dirty: number[] = [];
 
   constructor(size: {
@@ -81,6 +82,7 @@ export class LoadTracker {
     this.#has = new Uint8Array(cells);
     this.#barred = new Uint8Array(cells);
     this.#sequence = cells;
+    this.#aliveCount = size.gpus;
     this.#models = Array.from({ length: size.models }, () => ({
       outstandingExec: 0,
       outstandingLoad: 0,
@@ -173,6 +175,7 @@ export class LoadTracker {
 
   /** The GPU is gone for good, with everything on it. */
   removeGpu(gpu: number): void {
+    if (this.#gpu(gpu).alive) this.#aliveCount -= 1;
     this.#gpu(gpu).alive = false;
     for (let model = 0; model < this.#models.length; model++) {
       if (this.#has[this.#cell(model, gpu)] === 1) this.lost(model, gpu);
@@ -186,9 +189,8 @@ export class LoadTracker {
     readonly outstandingLoad: number;
     readonly loadPriority: number;
   } {
-    this.#refresh();
-    const { outstandingExec, outstandingLoad, loadPriority } = this.#model(model);
-    return { outstandingExec, outstandingLoad, loadPriority };
+    const { outstandingExec, outstandingLoad } = this.#model(model);
+    return { outstandingExec, outstandingLoad, loadPriority: this.#priorityOf(model) };
   }
 
   /** For tests and diagnosis: the demand that lies on one GPU. */
@@ -303,14 +305,14 @@ export class LoadTracker {
       for (const gpu of this.#gpus) gpu.candidates.remove(model);
       this.#model(model).dirty = false;
     }
-    for (const model of dirty) {
-      this.#model(model).loadPriority = this.#priorityOf(model);
-      this.#enlist(model);
-    }
+    for (const model of dirty) this.#enlist(model);
   }
 
   #enlist(model: number): void {
-    if (this.#isEmpty(model)) return;
+    const demand = this.#model(model);
+    // Nobody asks for the priority of a model that is everywhere.
+    if (this.#isEmpty(model) || demand.gpus.length >= this.#aliveCount) return;
+    demand.loadPriority = this.#priorityOf(model);
     for (let gpu = 0; gpu < this.#gpuCount; gpu++) {
       const cell = this.#cell(model, gpu);
       if (this.#has[cell] === 0 && this.#barred[cell] === 0 && this.#gpu(gpu).alive) {

@@ -21,7 +21,7 @@ const queueOf = (deadlines: readonly number[]) => {
   const requests = deadlines.map((deadline, requestId) => {
     return makeRequest(model, requestId, { slo: ms(100), execSlo: ms(deadline) });
   });
-  const candidates = requests.map((request) => queue.push(request));
+  const candidates = requests.map((request) => queue.push(request).candidates);
   const candidate = (request: number, batchSize: number): Candidate =>
     candidates[request]?.find((each) => each.batchSize === batchSize) as Candidate;
   return { queue, requests, candidates, candidate };
@@ -106,8 +106,22 @@ describe("take", () => {
     second.result = 4;
     expect(takeAt(queue, candidate(0, 1), 10)).toBeNull();
     expect(takeAt(queue, candidate(1, 1), 10)).toBeNull();
-    expect([...queue.candidates()].map(({ request }) => request.requestId)).toEqual([2, 2, 2, 2]);
+    expect([...queue.waiting()].map(({ request }) => request.requestId)).toEqual([2]);
   });
+});
+
+test("what starts first is tried first, also where a larger batch was learnt to be faster", () => {
+  const model = makeModel(PROFILE);
+  // Batches of 4 were seen to take 1 ms: 100 − 9, 100 − 3, 100 − 2, 100 − 1.
+  model.exec.measured(4, { duration: ms(1), clockMhz: 1380 });
+  const request = makeRequest(model, 0, { slo: ms(100), execSlo: ms(100) });
+  const { candidates } = new CandidateQueue(model).push(request);
+  expect(candidates.map(({ batchSize, rank }) => [batchSize, rank])).toEqual([
+    [8, 0],
+    [2, 2],
+    [1, 3],
+    [4, 1],
+  ]);
 });
 
 test("ended requests are forgotten at the front only", () => {

@@ -1,0 +1,60 @@
+/** One entry per request gives the order that one heap of all candidates would give. */
+import { expect, test } from "bun:test";
+import { CandidateQueue, type Waiting } from "#serving/controller/candidate-queue.ts";
+import { OfferHeap } from "#serving/controller/offer-heap.ts";
+import { type Nanos, ns } from "#stdx/nanos.ts";
+import { Rng } from "#stdx/rng.ts";
+import { makeModel, makeRequest } from "./requests.ts";
+
+const ms = (value: number): Nanos => ns(Math.round(value * 1e6));
+
+const PROFILE = [
+  { batchSize: 1, execNs: ms(2) },
+  { batchSize: 2, execNs: ms(3) },
+  { batchSize: 4, execNs: ms(5) },
+];
+
+/** Requests of two models, many of them with equal deadlines, in an order unlike that of their ids. */
+const someWaiting = (rng: Rng): readonly Waiting[] => {
+  const models = [makeModel(PROFILE), makeModel(PROFILE.slice(0, 2))];
+  const queues = models.map((model) => new CandidateQueue(model));
+  const made = Array.from({ length: 40 }, (_, requestId) => {
+    const which = rng.below(2);
+    const model = models[which] as (typeof models)[0];
+    const execSlo = ms(20 + rng.below(8));
+    const request = makeRequest(model, requestId, { slo: ms(100), execSlo });
+    return (queues[which] as CandidateQueue).push(request);
+  });
+  return made.toSorted(() => rng.below(3) - 1);
+};
+
+test("candidates come by latest start, then by request, then the larger batch first", () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const rng = Rng.of(seed, "offers");
+    const waiting = someWaiting(rng);
+    const heap = new OfferHeap();
+    for (const each of waiting) heap.push(each);
+    const expected = waiting
+      .flatMap(({ candidates }) => candidates)
+      .sort(
+        (a, b) =>
+          a.latestStart - b.latestStart ||
+          a.request.requestId - b.request.requestId ||
+          a.rank - b.rank,
+      );
+    const dropped = new Set<number>();
+    for (const candidate of expected) {
+      const { requestId } = candidate.request;
+      if (dropped.has(requestId)) continue;
+      expect(heap.peek()).toBe(candidate);
+      if (rng.below(4) === 0) {
+        dropped.add(requestId);
+        heap.drop();
+      } else {
+        heap.pass();
+      }
+    }
+    expect(heap.peek()).toBeUndefined();
+    expect(heap.size).toBe(0);
+  }
+});
