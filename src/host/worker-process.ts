@@ -14,6 +14,7 @@ import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { napping } from "#host/pauses.ts";
 import { resultToWire } from "#host/result-mapping.ts";
+import { WorkerLog, type WorkerLogOptions } from "#host/worker-log.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
 import type { Device } from "#serving/worker/events.ts";
 import { type PacedEffect, PacedWorker } from "#serving/worker/paced-worker.ts";
@@ -36,6 +37,8 @@ export interface WorkerProcessOptions {
   readonly worker: WorkerOptions;
   /** Payloads that it is given and that it returns hold bytes (wire-mapping.ts). */
   readonly device: Device;
+  /** Where actions are logged; absent: nowhere. */
+  readonly log?: WorkerLogOptions;
   /** Takes each status line. */
   readonly onStatus: (line: StatusLine) => void;
   /** Takes lines for people. */
@@ -68,6 +71,8 @@ export class WorkerProcess {
   readonly #alarm: Alarm;
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
+  /** Present while it runs, if it is asked for. */
+  #log: WorkerLog | null = null;
   /** Open connections by their ids. */
   readonly #controllers = new Map<number, Controller>();
   #nextConnectionId = 0;
@@ -99,6 +104,7 @@ export class WorkerProcess {
       accept: (link) => this.#accept(link),
     });
     if (!listening.ok) return err(listening.error.message);
+    this.#openLog();
     onLine(`IO service thread listening on ${bind}:${listening.value.port}`);
     onStatus({ event: "ready", role: "worker", port: listening.value.port });
     const peers = () => [...this.#controllers.values()].map(({ link }) => link);
@@ -106,7 +112,16 @@ export class WorkerProcess {
     await this.#stopped.promise;
     report.stop();
     await this.#close(listening.value);
+    this.#log?.close();
     return ok(undefined);
+  }
+
+  /** Not before the port is ours: another worker that has it may be writing a log of this name. */
+  #openLog(): void {
+    const { log, onLine, onStatus } = this.#options;
+    if (log === undefined) return;
+    const { epochNs } = this.#clock;
+    this.#log = new WorkerLog({ ...log, epochNs, loop: this.#loop, onLine, onStatus });
   }
 
   /** Ends `run` in an orderly way; may be called any time, also twice. */
@@ -147,6 +162,7 @@ export class WorkerProcess {
     const clockDelta = link.clockDelta;
     const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
     traffic.countAction(action);
+    this.#log?.onAction(connectionId, action, received);
     const event = { kind: "action", action, received, clockDelta, connectionId } as const;
     this.#carryOut(this.#worker.step(this.#clock.now(), event));
   }
@@ -160,13 +176,15 @@ export class WorkerProcess {
   }
 
   #send({ result, clockDelta, connectionId }: SendResult): void {
+    const sentAt = this.#clock.now();
+    this.#log?.onResult(connectionId, result, sentAt);
     const controller = this.#controllers.get(connectionId);
     if (controller === undefined) {
       this.#options.onLine(`Dropping result R${result.actionId}: its controller has gone`);
       return;
     }
     controller.traffic.countResult(result);
-    const stamps = { clock: this.#clock, clockDelta, sentAt: this.#clock.now() };
+    const stamps = { clock: this.#clock, clockDelta, sentAt };
     controller.link.send(resultToWire(result, stamps));
   }
 }

@@ -8,6 +8,7 @@ import { PROCESS_LOG } from "#telemetry/process-log.ts";
 import { REQUEST_LOG } from "#telemetry/request-log.ts";
 import type { LogSchema } from "#telemetry/schema.ts";
 import { WINDOW_LOG } from "#telemetry/window-log.ts";
+import { WORKER_LOG } from "#telemetry/worker-log.ts";
 
 export const LOGS: readonly LogSchema<never>[] = [
   REQUEST_LOG,
@@ -18,4 +19,5 @@ export const LOGS: readonly LogSchema<never>[] = [
   PROCESS_LOG,
   LOOP_LOG,
   WINDOW_LOG,
+  WORKER_LOG,
 ];

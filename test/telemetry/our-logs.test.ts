@@ -126,8 +126,8 @@ describe("client rows", () => {
 });
 
 test("every log has unique column names and file names, and types for every column", () => {
-  expect(LOGS).toHaveLength(8);
-  expect(new Set(LOGS.map((log) => log.file)).size).toBe(8);
+  expect(LOGS).toHaveLength(9);
+  expect(new Set(LOGS.map((log) => log.file)).size).toBe(9);
   for (const log of LOGS) {
     const names = log.columns.map((column) => column.name);
     expect(new Set(names).size).toBe(names.length);

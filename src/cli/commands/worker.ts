@@ -36,6 +36,8 @@ interface WorkerFlags {
   readonly noise?: NoiseOptions;
   readonly seed: number;
   readonly workerId: number;
+  /** Overrules the configuration file. */
+  readonly logDir?: string;
   readonly lifeline?: true;
   /** False: none, whatever the environment says. */
   readonly config?: string | boolean;
@@ -151,7 +153,8 @@ const createDevice = (noise: NoiseOptions, { seed, workerId }: WorkerFlags): Sim
   );
 
 const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess => {
-  const { noise, ...config } = withFlags(readConfig(flags, context), flags);
+  const { noise, logsActions, logDir, ...config } = withFlags(readConfig(flags, context), flags);
+  const dir = flags.logDir ?? (logsActions ? logDir : null);
   const worker: WorkerOptions = {
     ...config,
     gpuCount: flags.num_gpus ?? flags.numGpus,
@@ -162,6 +165,7 @@ const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess =>
     port: flags.port,
     worker,
     device: createDevice(noise, flags),
+    ...(dir === null ? {} : { log: { dir: resolve(context.cwd, dir), workerId: flags.workerId } }),
     onStatus: (line) => printLine(formatStatusLine(line)),
     onLine: printLine,
   });
@@ -214,6 +218,7 @@ export const registerWorkerCommand = (program: Command, context: CliContext): vo
       whole(0, WORKERS_MAX),
       0,
     )
+    .option("--log-dir <folder>", "log every action, in an existing folder")
     .option("--lifeline", "end when standard input ends")
     .action(async (flags: WorkerFlags) => {
       printLine("Starting Clockwork Worker");

@@ -16,6 +16,9 @@ export interface WorkerConfig {
   readonly hostIoPoolBytes: number;
   /** Whether inferences may come without inputs. */
   readonly allowsEmptyInputs: boolean;
+  /** Whether the worker keeps a log of its actions, and the existing folder for it. */
+  readonly logsActions: boolean;
+  readonly logDir: string;
   /** Ours alone: the original refuses a file that has it. */
   readonly noise: NoiseOptions;
 }
@@ -28,6 +31,8 @@ export const DEFAULT_WORKER_CONFIG: WorkerConfig = {
   workspacePoolBytes: 536_870_912,
   hostIoPoolBytes: 536_870_912,
   allowsEmptyInputs: true,
+  logsActions: false,
+  logDir: "./",
   noise: NO_NOISE,
 };
 
@@ -41,10 +46,13 @@ export interface ReadConfig {
 type Key =
   | {
       readonly takes: "bytes";
-      readonly field: Exclude<keyof WorkerConfig, "allowsEmptyInputs" | "noise">;
+      readonly field: Exclude<
+        keyof WorkerConfig,
+        "allowsEmptyInputs" | "logsActions" | "logDir" | "noise"
+      >;
     }
-  | { readonly takes: "boolean"; readonly field: "allowsEmptyInputs" | null }
-  | { readonly takes: "text"; readonly field: null }
+  | { readonly takes: "boolean"; readonly field: "allowsEmptyInputs" | "logsActions" | null }
+  | { readonly takes: "text"; readonly field: "logDir" }
   | { readonly takes: "noise"; readonly field: "noise" };
 
 type Keys = Readonly<Record<string, Key | { readonly group: Readonly<Record<string, Key>> }>>;
@@ -62,10 +70,10 @@ const KEYS: Keys = {
   telemetry_settings: {
     group: {
       enable_task_telemetry: { takes: "boolean", field: null },
-      enable_action_telemetry: { takes: "boolean", field: null },
+      enable_action_telemetry: { takes: "boolean", field: "logsActions" },
     },
   },
-  log_dir: { group: { telemetry_log_dir: { takes: "text", field: null } } },
+  log_dir: { group: { telemetry_log_dir: { takes: "text", field: "logDir" } } },
   allow_zero_size_inputs: { takes: "boolean", field: "allowsEmptyInputs" },
   noise: { takes: "noise", field: "noise" },
 };
@@ -83,7 +91,7 @@ const DUE = {
 class ConfigReader {
   readonly problems: string[] = [];
   readonly notes: string[] = [];
-  readonly #changed: Record<string, number | boolean | NoiseOptions> = {};
+  readonly #changed: Record<string, number | boolean | string | NoiseOptions> = {};
 
   get config(): WorkerConfig {
     return { ...DEFAULT_WORKER_CONFIG, ...this.#changed };
@@ -131,7 +139,7 @@ class ConfigReader {
   #valueOf(
     setting: Setting,
     { takes }: Key,
-  ): { readonly value: number | boolean | NoiseOptions } | null {
+  ): { readonly value: number | boolean | string | NoiseOptions } | null {
     const { value } = setting;
     switch (takes) {
       case "bytes": {
@@ -141,7 +149,7 @@ class ConfigReader {
       case "boolean":
         return value.kind === "boolean" ? { value: value.value } : null;
       case "text":
-        return value.kind === "text" ? { value: false } : null;
+        return value.kind === "text" ? { value: value.value } : null;
       case "noise":
         return this.#noiseOf(setting, value);
     }

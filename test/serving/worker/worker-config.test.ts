@@ -21,6 +21,8 @@ describe("a configuration file", () => {
       workspacePoolBytes: 536_870_912,
       hostIoPoolBytes: 536_870_912,
       allowsEmptyInputs: true,
+      logsActions: false,
+      logDir: "./",
       noise: NO_NOISE,
     });
   });
@@ -42,13 +44,14 @@ describe("a configuration file", () => {
         weightsCacheBytes: 10_737_418_240,
         ioPoolBytes: 16,
         allowsEmptyInputs: false,
+        logDir: "/var/log",
         noise: { ...NO_NOISE, jitterCv: 0.05 },
       },
       notes: [
         "Overriding default memory_settings.weights_cache_size = 23085449216 with 10737418240",
         "Overriding default memory_settings.io_pool_size = 536870912 with 16",
         "telemetry_settings.enable_task_telemetry = true means nothing to simulated GPUs",
-        'log_dir.telemetry_log_dir = "/var/log" means nothing to simulated GPUs',
+        'Overriding default log_dir.telemetry_log_dir = ./ with "/var/log"',
         "Overriding default allow_zero_size_inputs = true with false",
         "noise = jitter-cv=0.05",
       ],
