@@ -5,19 +5,12 @@ import { AnswerLane, type OnRequest } from "#host/answer-lane.ts";
 import { type Clock, startClock } from "#host/clock.ts";
 import { ControllerLogs } from "#host/controller-logs.ts";
 import { InputBlocks } from "#host/input-block.ts";
-import {
-  type CloseReason,
-  connect,
-  type Link,
-  type LinkHandlers,
-  type Listener,
-  listen,
-} from "#host/link.ts";
+import { type Link, type LinkHandlers, type Listener, listen } from "#host/link.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { type MetricsEndpoint, openMetrics } from "#host/metrics-endpoint.ts";
-import { resultFromWire } from "#host/result-mapping.ts";
 import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
+import { type Address, WorkerLinks } from "#host/worker-links.ts";
 import {
   CONTROLLER_TYPES,
   type ControllerMachine,
@@ -32,11 +25,6 @@ import { ControllerCounters } from "#telemetry/controller-counters.ts";
 import type { TelemetryDialect } from "#telemetry/schema.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface ControllerProcessOptions {
   readonly controller: Omit<ControllerOptions, "workerCount" | "inputFor">;
@@ -63,7 +51,6 @@ export type ControllerEnding =
   | { readonly ok: false; readonly message: string };
 
 type ClientLink = Link<typeof ENDPOINTS.controllerForClients>;
-type WorkerLink = Link<typeof ENDPOINTS.controllerForWorkers>;
 
 interface Client {
   readonly link: ClientLink;
@@ -72,41 +59,7 @@ interface Client {
 
 /** Some ms of work: results of workers, which come in between, keep GPUs busy and must not wait long. */
 const REQUESTS_PER_TURN = 64;
-
-/** Bytes of a message that the original's statistics count beside its body. */
-const COUNTED_HEAD_BYTES = 48;
 const TRAFFIC_INTERVAL_MS = 10_000;
-
-/** Messages and bytes of the worker links since the last line about them. */
-class Traffic {
-  #sentBytes = 0;
-  #sentMessages = 0;
-  #receivedBytes = 0;
-  #receivedMessages = 0;
-
-  sent(bodyBytes: number): void {
-    this.#sentMessages += 1;
-    this.#sentBytes += COUNTED_HEAD_BYTES + bodyBytes;
-  }
-
-  received(bodyBytes: number): void {
-    this.#receivedMessages += 1;
-    this.#receivedBytes += COUNTED_HEAD_BYTES + bodyBytes;
-  }
-
-  takeLine(seconds: number): string {
-    const flow = (bytes: number, messages: number): string =>
-      `${(bytes / 2 ** 20 / seconds).toFixed(1)}MB/s (${Math.floor(messages / seconds)} msgs)`;
-    const line =
-      `Network->Workers: ${flow(this.#sentBytes, this.#sentMessages)} snd,` +
-      ` ${flow(this.#receivedBytes, this.#receivedMessages)} rcv, `;
-    this.#sentBytes = 0;
-    this.#sentMessages = 0;
-    this.#receivedBytes = 0;
-    this.#receivedMessages = 0;
-    return line;
-  }
-}
 
 /** One controller for as long as the process lives. Make it, `run` it, `stop` it. */
 export class ControllerProcess {
@@ -115,11 +68,9 @@ export class ControllerProcess {
   readonly #loop = new LoopStatistics(() => this.#clock.now());
   readonly #controller: ControllerMachine;
   readonly #alarm: Alarm;
-  readonly #traffic = new Traffic();
   readonly #ended = Promise.withResolvers<ControllerEnding>();
-  readonly #giveUpConnecting = new AbortController();
   readonly #clients = new Map<number, Client>();
-  readonly #workers: (WorkerLink | null)[];
+  readonly #workers: WorkerLinks;
   #nextConnectionId = 0;
   #listener: Listener | null = null;
   #logs: ControllerLogs | null = null;
@@ -131,12 +82,20 @@ export class ControllerProcess {
 
   constructor(options: ControllerProcessOptions) {
     this.#options = options;
-    this.#workers = options.workers.map(() => null);
+    const { workers: addresses, connectTimeoutMs, onLine } = options;
+    this.#workers = new WorkerLinks({
+      addresses,
+      clock: this.#clock,
+      loop: this.#loop,
+      connectTimeoutMs,
+      onEvent: (event) => this.#step(event),
+      onLine,
+    });
     this.#counters = options.metrics === undefined ? null : new ControllerCounters();
     const blocks = new InputBlocks(0);
     this.#controller = createController({
       ...options.controller,
-      workerCount: options.workers.length,
+      workerCount: addresses.length,
       inputFor: options.generateInputs ? (bytes) => toPayload(blocks.block(bytes)) : null,
     });
     // Being a millisecond late costs nothing: GPUs are given work ten milliseconds ahead.
@@ -156,10 +115,13 @@ export class ControllerProcess {
     const { onLine, onStatus } = this.#options;
     onLine("Starting Clockwork Controller");
     const seconds = TRAFFIC_INTERVAL_MS / 1000;
-    const traffic = setInterval(() => onLine(this.#traffic.takeLine(seconds)), TRAFFIC_INTERVAL_MS);
+    const traffic = setInterval(
+      () => onLine(this.#workers.trafficLine(seconds)),
+      TRAFFIC_INTERVAL_MS,
+    );
     const peers = () => [
       ...[...this.#clients.values()].map(({ link }) => link),
-      ...this.#workers.filter((worker) => worker !== null),
+      ...this.#workers.open,
     ];
     const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     try {
@@ -229,7 +191,7 @@ export class ControllerProcess {
     const opened = await openMetrics({
       ...metrics,
       page: () => {
-        const workers = this.#workers.filter((worker) => worker !== null).length;
+        const workers = this.#workers.open.length;
         return counters.text({ clients: this.#clients.size, workers });
       },
     });
@@ -265,58 +227,9 @@ export class ControllerProcess {
     };
   }
 
-  /** One after the other, as the original does. */
   async #connectWorkers(): Promise<void> {
-    const { workers, onLine, connectTimeoutMs } = this.#options;
-    for (const [worker, { host, port }] of workers.entries()) {
-      if (this.#ending !== null) return;
-      onLine(`Connecting to worker ${host}:${port}`);
-      const connected = await connect({
-        endpoint: ENDPOINTS.controllerForWorkers,
-        clock: this.#clock,
-        loop: this.#loop,
-        host,
-        port,
-        timeoutMs: connectTimeoutMs,
-        signal: this.#giveUpConnecting.signal,
-        accept: () => ({
-          onMessage: (frame, received) => {
-            this.#traffic.received(frame.body.byteLength);
-            const result = resultFromWire(frame, this.#clock);
-            if (result.ok)
-              this.#step({
-                kind: "result",
-                worker,
-                received,
-                result: result.value,
-              });
-            else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
-          },
-          onSent: ({ fields }) => {
-            this.#step({
-              kind: "action_sent",
-              worker,
-              actionId: fields.actionId,
-            });
-          },
-          onClose: (reason) => this.#onWorkerClosed(worker, reason),
-        }),
-      });
-      if (!connected.ok) {
-        const message = `worker ${worker}: ${connected.error.message}`;
-        this.#end(this.#ending ?? { ok: false, message });
-        return;
-      }
-      this.#workers[worker] = connected.value;
-      onLine("Connection established");
-      this.#step({ kind: "worker_up", worker });
-    }
-  }
-
-  #onWorkerClosed(worker: number, { message }: CloseReason): void {
-    this.#workers[worker] = null;
-    this.#options.onLine(`Closing connection to worker ${worker}, reason: ${message}`);
-    this.#step({ kind: "worker_down", worker, reason: message });
+    const connected = await this.#workers.connectAll();
+    if (!connected.ok) this.#end({ ok: false, message: connected.error.message });
   }
 
   #step(...events: readonly ControllerEvent[]): void {
@@ -328,12 +241,9 @@ export class ControllerProcess {
 
   #apply(effect: ControllerEffect): void {
     switch (effect.kind) {
-      case "send_action": {
-        const frame = actionToWire(effect.action, this.#clock);
-        this.#traffic.sent(frame.body.reduce((sum, part) => sum + part.byteLength, 0));
-        this.#workers[effect.worker]?.send(frame);
+      case "send_action":
+        this.#workers.send(effect.worker, actionToWire(effect.action, this.#clock));
         break;
-      }
       case "respond":
         this.#respond(effect);
         break;
@@ -353,6 +263,9 @@ export class ControllerProcess {
         this.#options.onStatus({ event: "ready", role: "controller", port });
         break;
       }
+      case "close_worker":
+        this.#workers.drop(effect.worker, effect.reason);
+        break;
       case "fatal":
         this.#end({ ok: false, message: effect.message });
         break;
@@ -375,7 +288,7 @@ export class ControllerProcess {
     const effects = this.#controller.step(this.#clock.now(), { kind: "stop" });
     for (const effect of effects) this.#apply(effect);
     this.#alarm.arm(null);
-    this.#giveUpConnecting.abort();
+    this.#workers.giveUp();
     if (!ending.ok) this.#options.onStatus({ event: "error", message: ending.message });
     this.#ended.resolve(ending);
   }
@@ -386,7 +299,7 @@ export class ControllerProcess {
     await Promise.all([
       this.#listener?.close(),
       this.#metrics?.close(),
-      ...this.#workers.map((worker) => worker?.close(message)),
+      this.#workers.close(message),
     ]);
     this.#options.onLine("Clockwork Controller Exiting");
   }

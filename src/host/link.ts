@@ -87,6 +87,8 @@ const WRITE_BYTES_MAX = 2 ** 20;
 const LANE_BYTES_MAX = 256 * 1024;
 /** What a queued message counts for beside its body, so that messages without one are bounded too. */
 const QUEUED_FRAME_BYTES = 256;
+/** A connection that is silent for this long is probed, so that a peer that vanished without a word is noticed. */
+const KEEP_ALIVE_MS = 5000;
 /** How long a closing link waits for the peer to read what is left. */
 const CLOSE_GRACE_MS = 1000;
 
@@ -126,6 +128,7 @@ export class Link<E extends Endpoint> {
     this.closed = promise;
     this.#settle = resolve;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#reader = new LinkReader(this, socket, { ...options, handlers: () => this.#handlers });
     this.#handlers = options.accept(this);
     socket.on("data", (chunk: Uint8Array) => this.#reader.onData(chunk));

@@ -17,6 +17,7 @@ export interface StreamSocket {
   on(event: "error", listener: (error: Error) => void): unknown;
   once(event: "close", listener: () => void): unknown;
   setNoDelay(noDelay: boolean): unknown;
+  setKeepAlive(enable: boolean, initialDelayMs: number): unknown;
   write(bytes: Uint8Array, onTaken?: (error?: Error | null) => void): boolean;
   pause(): unknown;
   resume(): unknown;
@@ -90,6 +91,10 @@ export class NativeSocket implements StreamSocket {
 
   setNoDelay(noDelay: boolean): void {
     this.#socket?.setNoDelay(noDelay);
+  }
+
+  setKeepAlive(enable: boolean, initialDelayMs: number): void {
+    this.#socket?.setKeepAlive(enable, initialDelayMs);
   }
 
   /** False when not all was taken; `onTaken` is then called once it is. */

@@ -35,6 +35,8 @@ export interface DialOptions {
   readonly port: number;
   /** How long to go on trying while nobody listens there yet; at least one attempt is made. */
   readonly timeoutMs: number;
+  /** How long an attempt may take although that is over. */
+  readonly attemptMs?: number;
   readonly signal?: AbortSignal;
   /** With a socket of the runtime's own, which makes little garbage: for those who must not pause. */
   readonly isNative?: boolean;
@@ -71,7 +73,7 @@ export const dialUntil = async (options: DialOptions): Promise<Result<StreamSock
   const where = `${options.host}:${options.port}`;
   for (;;) {
     const leftMs = timeoutMs - (performance.now() - startMs);
-    const attempt = await dial(options, Math.max(leftMs, RETRY_MS));
+    const attempt = await dial(options, Math.max(leftMs, options.attemptMs ?? RETRY_MS));
     if (attempt.ok) return attempt;
     const { code, message } = attempt.error;
     const waitedMs = Math.round(performance.now() - startMs);

@@ -1,6 +1,7 @@
 /** The controller behind real sockets: a worker and a client of this test's own, logs read back from disk. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { actionFromWire } from "#host/action-mapping.ts";
@@ -14,7 +15,13 @@ import { connect, type Link, listen } from "#host/link.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { EMPTY_PAYLOAD, requestToWire, responseFromWire } from "#host/wire-mapping.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
-import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
+import type {
+  Action,
+  ActionResult,
+  ClientRequest,
+  ClientResponse,
+  WorkerModel,
+} from "#serving/messages.ts";
 import { MILLISECOND, ns } from "#stdx/nanos.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
@@ -29,6 +36,7 @@ afterEach(async () => {
 /** A worker that does everything at once, or leaves alone what `ignores` names; actions are kept. */
 const startWorker = async (ignores: (action: Action) => boolean = () => false) => {
   const actions: Action[] = [];
+  const models: WorkerModel[] = [];
   const links: Link<typeof ENDPOINTS.worker>[] = [];
   const listening = await listen({
     endpoint: ENDPOINTS.worker,
@@ -46,14 +54,14 @@ const startWorker = async (ignores: (action: Action) => boolean = () => false) =
           });
           actions.push(action);
           if (ignores(action)) return;
+          if (action.kind === "load_model") models.push(...modelsOf(action));
+          const result = answer(action);
+          const whole =
+            result.kind === "get_worker_state"
+              ? { ...result, state: { ...result.state, models } }
+              : result;
           const sentAt = clock.now();
-          link.send(
-            resultToWire(answer(action), {
-              clock,
-              clockDelta,
-              sentAt,
-            }),
-          );
+          link.send(resultToWire(whole, { clock, clockDelta, sentAt }));
         },
       };
     },
@@ -64,6 +72,45 @@ const startWorker = async (ignores: (action: Action) => boolean = () => false) =
     for (const link of links) link.abort("closed_here", "the test hung up");
   };
   return { port: listening.value.port, actions, hangUp };
+};
+
+/** Stands between controller and worker, and may put words into the worker's mouth. */
+const startRelay = async (to: number) => {
+  const sockets: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connectSocket(to, "127.0.0.1");
+    sockets.push(near);
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on("data", (chunk) => into.write(chunk));
+      from.on("close", () => into.destroy());
+      from.on("error", () => into.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const babble = (): void => {
+    sockets
+      .at(-1)
+      ?.write("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n");
+  };
+  return { port: (server.address() as AddressInfo).port, babble };
+};
+
+const modelsOf = (action: Extract<Action, { readonly kind: "load_model" }>): WorkerModel[] => {
+  const loaded = answer(action);
+  if (loaded.kind !== "load_model") throw new Error("not a load");
+  const { modelId, path, copies } = action;
+  return Array.from({ length: copies }, (_, copy) => ({
+    ...loaded,
+    path,
+    modelId: modelId + copy,
+  }));
 };
 
 const answer = (action: Action): ActionResult => {
@@ -146,6 +193,8 @@ interface Running {
   readonly ending: Promise<ControllerEnding>;
   /** Settles with the status line, at once if it has been told. */
   readonly told: <E extends StatusLine["event"]>(event: E) => Promise<StatusLine & { event: E }>;
+  /** Settles once that many lines hold the text. */
+  readonly said: (text: string, times?: number) => Promise<void>;
 }
 
 const startController = (
@@ -177,7 +226,10 @@ const startController = (
       statuses.push(line);
       for (const listener of listeners) listener();
     },
-    onLine: (line) => lines.push(line),
+    onLine: (line) => {
+      lines.push(line);
+      for (const listener of listeners) listener();
+    },
     ...extra,
   });
   const ending = process.run();
@@ -197,7 +249,18 @@ const startController = (
     look();
     return promise;
   };
-  return { process, statuses, lines, ending, told };
+  const said: Running["said"] = (text, times = 1) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (lines.filter((line) => line.includes(text)).length < times) return;
+      listeners.delete(look);
+      resolve();
+    };
+    listeners.add(look);
+    look();
+    return promise;
+  };
+  return { process, statuses, lines, ending, told, said };
 };
 
 const temporaryFolder = (): string => {
@@ -416,6 +479,26 @@ describe("ControllerProcess", () => {
     workers[0].hangUp();
     for (let i = 0; i < 5; i++) expect(await send(infer(i, 0))).toMatchObject({ status: 0 });
     expect(workers[1].actions.filter(({ kind }) => kind === "infer").length).toBeGreaterThan(0);
+  });
+
+  test("comes back to a worker whose connection was lost, and to one that talked nonsense", async () => {
+    const worker = await startWorker();
+    const relay = await startRelay(worker.port);
+    const controller = startController([relay.port]);
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    expect(await send(infer(0, 0))).toMatchObject({ status: 0 });
+    worker.hangUp();
+    await controller.said("Worker 0 is in use: 1 GPUs, 2 models, of which 0 have weights on a GPU");
+    // It still has its models: nothing is loaded from disk again.
+    expect(worker.actions.filter(({ kind }) => kind === "load_model")).toHaveLength(1);
+    expect(await send(infer(1, 0))).toMatchObject({ status: 0 });
+    relay.babble();
+    await controller.said("sent an invalid message");
+    await controller.said("Worker 0 is in use", 2);
+    expect(await send(infer(2, 1))).toMatchObject({ status: 0 });
   });
 
   test("invents inputs when told to", async () => {

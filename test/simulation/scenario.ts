@@ -6,7 +6,7 @@ import { Controller } from "#serving/controller/controller.ts";
 import type { ControllerEffect, ControllerEvent } from "#serving/controller/events.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
-import type { Action, ActionResult, Timing } from "#serving/messages.ts";
+import type { Action, ActionResult, Timing, WorkerState } from "#serving/messages.ts";
 import type { ActionKind } from "#serving/status.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { parseDuration } from "#stdx/quantity.ts";
@@ -80,6 +80,8 @@ export class Scenario {
   #now = 0;
   #isQuiet = true;
   #sendsByHand = false;
+  #gpus = 1;
+  #pages = 0;
   readonly #actions = new Map<number, { readonly worker: number; readonly action: Action }>();
   #output: string[] = [];
   #requests = 0;
@@ -110,18 +112,9 @@ export class Scenario {
     const maxBatchSize = STRATEGIES.get(strategy)?.maxBatchSize ?? DEFAULT_OPTIONS.maxBatchSize;
     this.#controller = new Controller({ ...DEFAULT_OPTIONS, strategy, maxBatchSize, workerCount });
     for (let worker = 0; worker < workerCount; worker++) this.#step({ kind: "worker_up", worker });
-    const gpu = { weightsCacheBytes: pages * PAGE_BYTES, totalPages: pages, residentModels: [] };
-    const state = {
-      pageSizeBytes: PAGE_BYTES,
-      hostIoPoolBytes: 0,
-      models: [],
-      gpus: Array.from({ length: gpus }, (_, id) => ({
-        ...gpu,
-        id,
-        ioPoolBytes: 0,
-        workspacePoolBytes: 0,
-      })),
-    };
+    this.#pages = pages;
+    this.#gpus = gpus;
+    const state = this.#stateOf(new Map());
     for (let worker = 0; worker < workerCount; worker++) {
       const bare = { actionId: worker, actionReceived: null, resultSent: null };
       this.#result(worker, { ...bare, kind: "get_worker_state", state });
@@ -149,6 +142,9 @@ export class Scenario {
         this.#step(...this.#requestsOf(parseArguments(words)));
         return;
       case "tick":
+        return;
+      case "worker_up":
+        this.#step({ kind: "worker_up", worker: Number(words[0]) });
         return;
       case "worker_down":
         this.#step({ kind: "worker_down", worker: Number(words[0]), reason: "connection reset" });
@@ -211,9 +207,37 @@ export class Scenario {
       this.#result(worker, { ...bare, kind: "load_weights", timing: span(end - took, end) });
     } else if (action.kind === "evict_weights") {
       this.#result(worker, { ...bare, kind: "evict_weights", timing: span(end, end) });
+    } else if (action.kind === "get_worker_state") {
+      this.#result(worker, { ...bare, kind: "get_worker_state", state: this.#stateOf(args) });
+    } else if (action.kind === "load_model") {
+      const { copies } = action;
+      this.#result(worker, { ...bare, ...MODEL, kind: "load_model", copies, timing: span(0, 0) });
     } else {
       throw new Error(`${action.kind} belongs to start-up`);
     }
+  }
+
+  /** `models=0+1` are on the worker, `resident=0` is on each of its GPUs. */
+  #stateOf(args: Arguments): WorkerState {
+    const ids = (name: string): readonly number[] =>
+      (args.get(name) ?? "").split("+").flatMap((id) => (id === "" ? [] : [Number(id)]));
+    const path = "/zoo/resnet50_v2/model";
+    return {
+      pageSizeBytes: PAGE_BYTES,
+      hostIoPoolBytes: 0,
+      models: ids("models").map((modelId) => {
+        const batchSizes = MODEL.batchSizes.filter((size) => size <= 8);
+        return { ...MODEL, batchSizes, modelId, path };
+      }),
+      gpus: Array.from({ length: this.#gpus }, (_, id) => ({
+        id,
+        weightsCacheBytes: this.#pages * PAGE_BYTES,
+        totalPages: this.#pages,
+        residentModels: ids("resident"),
+        ioPoolBytes: 0,
+        workspacePoolBytes: 0,
+      })),
+    };
   }
 
   #fail(worker: number, action: Action, args: Arguments): void {
@@ -271,7 +295,11 @@ export class Scenario {
         return status === 0 ? null : `ended ${action} logged=${actionId} status=${status}`;
       }
       case "print":
-        return effect.line.startsWith("Network Status") ? null : `print ${effect.line}`;
+        return /^(Network Status|Client throughput|W\d+-GPU)/.test(effect.line)
+          ? null
+          : `print ${effect.line}`;
+      case "close_worker":
+        return `close W${effect.worker}: ${effect.reason}`;
       case "fatal":
         return `fatal ${effect.message}`;
       case "request_done":
@@ -293,9 +321,10 @@ export class Scenario {
       case "evict_weights":
         return `${name} W${worker}-GPU${action.gpuId} model=${action.modelId}`;
       case "load_model":
+        return `${name} W${worker} model=${action.modelId} copies=${action.copies}`;
       case "get_worker_state":
       case "clear_cache":
-        return name;
+        return `${name} W${worker}`;
     }
   }
 

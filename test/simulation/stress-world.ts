@@ -265,6 +265,9 @@ export class StressWorld {
       case "print":
         this.lines.push(effect.line);
         break;
+      case "close_worker":
+        this.at(this.now, () => this.workerDown(effect.worker));
+        break;
       case "fatal":
         throw new Error(effect.message);
       case "ready":

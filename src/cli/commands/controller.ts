@@ -4,12 +4,9 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
-import {
-  type Address,
-  ControllerProcess,
-  type ControllerProcessOptions,
-} from "#host/controller-process.ts";
+import { ControllerProcess, type ControllerProcessOptions } from "#host/controller-process.ts";
 import { watchLifeline } from "#host/lifeline.ts";
+import type { Address } from "#host/worker-links.ts";
 import { CONTROLLER_TYPES, DECLINED_TYPES } from "#serving/controller/controller-types.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import { STRATEGIES, type StrategyKind } from "#serving/controller/strategies.ts";
@@ -27,6 +24,9 @@ interface ControllerFlags {
   readonly defaultSlo?: Nanos;
   readonly maxExec?: Nanos;
   readonly maxBatch?: number;
+  readonly overdueAfter?: Nanos;
+  readonly silenceTimeout?: Nanos;
+  readonly startWarm?: true;
   readonly loadStageTimeout?: Nanos;
   readonly connectTimeout: Nanos;
   readonly telemetryDialect: TelemetryDialect;
@@ -151,6 +151,8 @@ const SCHEDULER_FLAGS = [
   ["defaultSlo", "--default-slo"],
   ["maxExec", "--max-exec"],
   ["maxBatch", "--max-batch"],
+  ["overdueAfter", "--overdue-after"],
+  ["silenceTimeout", "--silence-timeout"],
 ] as const satisfies readonly (readonly [keyof ControllerFlags, string])[];
 
 /** Refuses what the type would have to ignore. */
@@ -162,6 +164,9 @@ const refuseUseless = (type: string, rest: readonly string[], flags: ControllerF
     ...(CONTROLLER_TYPES.get(type)?.loadStageTimeout === null &&
     flags.loadStageTimeout !== undefined
       ? ["--load-stage-timeout"]
+      : []),
+    ...(CONTROLLER_TYPES.get(type)?.loadStageTimeout === null && flags.startWarm === true
+      ? ["--start-warm"]
       : []),
   ];
   if (useless.length === 0) return;
@@ -187,6 +192,9 @@ const toOptions = (
       defaultSlo: flags.defaultSlo ?? positional.default_slo ?? defaults.defaultSlo,
       maxExec: flags.maxExec ?? positional.max_exec ?? defaults.maxExec,
       maxBatchSize: flags.maxBatch ?? positional.max_batch ?? defaults.maxBatchSize,
+      overdueAfter: flags.overdueAfter ?? defaults.overdueAfter,
+      silenceTimeout: flags.silenceTimeout ?? defaults.silenceTimeout,
+      startsWarm: flags.startWarm ?? defaults.startsWarm,
       loadStageTimeout:
         flags.loadStageTimeout ?? defaults.loadStageTimeout ?? DEFAULT_OPTIONS.loadStageTimeout,
       requestLimits: DEFAULT_OPTIONS.requestLimits,
@@ -273,6 +281,20 @@ const addSchedulerOptions = (command: Command): Command =>
         `largest batch (${perStrategy(({ maxBatchSize }) => String(maxBatchSize))})`,
         parseCount,
       ),
+    )
+    .addOption(
+      named(
+        "--overdue-after <duration>",
+        `how late an action may end before its GPU gets no more (${span(DEFAULT_OPTIONS.overdueAfter)})`,
+        parseSpan,
+      ),
+    )
+    .addOption(
+      named(
+        "--silence-timeout <duration>",
+        `how long a worker that owes results may be silent before it is disconnected (${span(DEFAULT_OPTIONS.silenceTimeout)})`,
+        parseSpan,
+      ),
     );
 
 export const registerControllerCommand = (program: Command, context: CliContext): void => {
@@ -295,6 +317,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         parseSpan,
       ),
     )
+    .option("--start-warm", "models that workers hold already end the load stage without a load")
     .addOption(
       named("--connect-timeout <duration>", "how long to try to reach a worker", parseSpan).default(
         CONNECT_TIMEOUT,

@@ -1,16 +1,14 @@
 /** The books a strategy works with: models, GPUs and their pages, requests, actions in flight, and what results taught. */
 import { STOPPED } from "#serving/controller/bouncer.ts";
+import { Dispatcher } from "#serving/controller/dispatcher.ts";
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
-import type { Gpu } from "#serving/controller/gpu.ts";
-import {
-  type ActionEnding,
-  actionRecord,
-  type GpuAction,
-  type InFlight,
-} from "#serving/controller/in-flight.ts";
+import { Fleet } from "#serving/controller/fleet.ts";
+import { forgetWeights, type Gpu } from "#serving/controller/gpu.ts";
+import { type ActionEnding, actionRecord, type InFlight } from "#serving/controller/in-flight.ts";
 import type { Model } from "#serving/controller/model.ts";
-import { NetworkExecutor } from "#serving/controller/network-executor.ts";
-import { LATE_SEND_MARGIN, LEAD_TIME, type SchedulerOptions } from "#serving/controller/options.ts";
+import type { SchedulerOptions } from "#serving/controller/options.ts";
+import { OverdueWatch } from "#serving/controller/overdue-watch.ts";
+import type { Holdings } from "#serving/controller/rejoin.ts";
 import {
   type Arrived,
   answerUnscheduled,
@@ -26,15 +24,23 @@ import type { Strategy, StrategyFactory } from "#serving/controller/strategy.ts"
 import type { ActionResult, Payload } from "#serving/messages.ts";
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
-import { assert } from "#stdx/assert.ts";
-import { addNs, earliestNs, maxNs, type Nanos } from "#stdx/nanos.ts";
+import { earliestNs, type Nanos } from "#stdx/nanos.ts";
 
 type InferResult = Extract<ActionResult, { readonly kind: "infer" }>;
+
+/** What a worker never answers while it holds what the books say: too few pages, no such model, no such GPU. */
+const BOOKS_ARE_WRONG: ReadonlySet<number> = new Set([
+  STATUS.LOAD_WEIGHTS_NO_PAGES,
+  STATUS.LOAD_WEIGHTS_UNKNOWN_MODEL,
+  STATUS.INFER_UNKNOWN_MODEL,
+  STATUS.INVALID_GPU,
+]);
 
 export interface ClusterParts {
   readonly models: readonly Model[];
   readonly gpus: readonly Gpu[];
   readonly options: SchedulerOptions;
+  readonly pageSizeBytes: number;
   /** Actions of start-up, which come before the scheduler's in the logs' numbering. */
   readonly actionsBefore: number;
   readonly emit: (effect: ControllerEffect) => void;
@@ -47,22 +53,36 @@ export class Cluster implements Server {
   readonly #emit: (effect: ControllerEffect) => void;
   readonly #modelOfId: ReadonlyMap<number, Model>;
   readonly #requests: RequestBook;
-  readonly #network: NetworkExecutor<InFlight>;
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #dispatcher: Dispatcher;
+  readonly #watch: OverdueWatch;
+  readonly #fleet: Fleet;
   readonly #strategy: Strategy;
-  readonly #actionsBefore: number;
-  #nextActionId = 0;
   #inputSourceTold = false;
 
   constructor(parts: ClusterParts, strategy: StrategyFactory) {
     this.models = parts.models;
     this.gpus = parts.gpus;
     this.options = parts.options;
-    this.#actionsBefore = parts.actionsBefore;
     this.#emit = parts.emit;
     this.#modelOfId = new Map(parts.models.map((model) => [model.modelId, model]));
     this.#requests = new RequestBook(parts.emit);
-    this.#network = new NetworkExecutor((now, entry) => this.#transmit(now, entry));
+    this.#dispatcher = new Dispatcher({
+      ...parts,
+      onTransmit: (now, entry) => this.#watch.onSent(now, entry),
+    });
+    const { inFlight } = this.#dispatcher;
+    this.#watch = new OverdueWatch({
+      ...parts,
+      inFlight,
+      onStranded: (now, request, entry) => this.#endStranded(now, request, entry),
+    });
+    this.#fleet = new Fleet({
+      ...parts,
+      inFlight,
+      nextAction: () => this.#dispatcher.nextAction(),
+      onGone: (now, gpu) => this.#strategy.onGpuGone(now, gpu),
+      onBack: (now, gpu) => this.#strategy.onGpuBack(now, gpu),
+    });
     this.#strategy = strategy(this);
   }
 
@@ -82,8 +102,11 @@ export class Cluster implements Server {
     this.#strategy.onAdmitted(now, request);
   }
 
-  onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
-    const entry = this.#inFlight.get(result.actionId);
+  onResult(now: Nanos, event: ReceivedResult): boolean {
+    const { worker, received, result } = event;
+    this.#watch.onHeard(now, worker);
+    if (this.#fleet.onResult(now, event)) return true;
+    const entry = this.#dispatcher.inFlight.get(result.actionId);
     const kind = result.kind === "error" ? result.action : result.kind;
     if (entry === undefined || entry.worker !== worker || entry.action.kind !== kind) return false;
     const { status, message } =
@@ -93,26 +116,32 @@ export class Cluster implements Server {
   }
 
   onActionSent(now: Nanos, actionId: number): void {
-    this.#network.onSent(now, actionId);
+    this.#dispatcher.network.onSent(now, actionId);
+  }
+
+  onWorkerUp(now: Nanos, worker: number): void {
+    this.#fleet.onWorkerUp(now, worker);
   }
 
   /** Ends everything that was on the worker and takes its GPUs out of use. */
   onWorkerDown(now: Nanos, worker: number, reason: string): void {
-    this.#network.onWorkerDown(now, worker);
+    this.#dispatcher.network.onWorkerDown(now, worker);
     for (const gpu of this.gpus) {
-      if (gpu.worker === worker) gpu.alive = false;
+      if (gpu.worker === worker) gpu.isUp = false;
     }
     const message = `worker ${worker} disconnected: ${reason}`;
-    for (const entry of this.#inFlight.values()) {
+    for (const entry of this.#dispatcher.inFlight.values()) {
       if (entry.worker !== worker) continue;
       const status = STATUS.SHUTTING_DOWN;
       this.#end(now, entry, { status, message, received: now, result: null });
     }
-    for (const gpu of this.gpus) {
-      if (gpu.worker !== worker) continue;
-      for (const model of this.models) this.#forget(gpu, model);
-      this.#strategy.onGpuGone(now, gpu);
-    }
+    this.#watch.onWorkerDown(worker);
+    this.#fleet.onWorkerDown(now, worker);
+  }
+
+  /** The worker's GPUs were not empty when the controller started. */
+  takeOver(now: Nanos, worker: number, holdings: Holdings): void {
+    this.#fleet.take(now, worker, holdings);
   }
 
   copiesOf(modelId: number): Copies | null {
@@ -121,17 +150,18 @@ export class Cluster implements Server {
   }
 
   stop(now: Nanos): void {
-    for (const entry of this.#inFlight.values()) {
+    for (const entry of this.#dispatcher.inFlight.values()) {
       this.#end(now, entry, { ...STOPPED, received: now, result: null });
     }
+    this.#fleet.stop(now);
     this.#requests.endAll(now, { ...STOPPED, result: STOPPED.status, output: null });
   }
 
   /** Ends what is due and lets the strategy act. */
   advance(now: Nanos): void {
-    this.#network.expire(now);
+    this.#dispatcher.network.expire(now);
     for (;;) {
-      const unsent = this.#network.takeUnsent(now);
+      const unsent = this.#dispatcher.network.takeUnsent(now);
       if (unsent === null) break;
       const message = "Could not send action to worker in time";
       const status = STATUS.NOT_SENT_IN_TIME;
@@ -142,13 +172,17 @@ export class Cluster implements Server {
       if (request === null) break;
       this.#strategy.onTimedOut(now, request);
     }
+    this.#watch.check(now);
+    this.#fleet.advance(now);
     this.#strategy.schedule(now);
   }
 
   nextTimeout(): Nanos | null {
+    const network = earliestNs(this.#dispatcher.network.nextTimeout(), this.#watch.nextTimeout());
+    const workers = earliestNs(network, this.#fleet.nextTimeout());
     return earliestNs(
       this.#requests.nextTimeout(),
-      earliestNs(this.#network.nextTimeout(), this.#strategy.nextTimeout()),
+      earliestNs(workers, this.#strategy.nextTimeout()),
     );
   }
 
@@ -160,130 +194,20 @@ export class Cluster implements Server {
     gpu: Gpu,
     work: { readonly batch: readonly Request[]; readonly execStart: Nanos },
   ): InFlight {
-    const { batch, execStart } = work;
-    const model = batch[0]?.model;
-    assert(model !== undefined, "a batch has at least one request");
-    for (const request of batch) request.locked = true;
-    const clock = gpu.exec.clockMhz;
-    const duration = model.exec.estimate(batch.length, clock);
-    const inputs = batch.map((request) => this.#inputOf(request));
-    const latest = this.#latestStart(now, execStart);
-    const action: GpuAction = {
-      kind: "infer",
-      actionId: this.#nextActionId++,
-      modelId: model.modelId,
-      gpuId: gpu.gpuId,
-      earliest: now,
-      latest,
-      expectedDuration: duration,
-      batchSize: batch.length,
-      inputSizes: inputs.map((input) => input.sizeBytes),
-      inputs,
-    };
-    gpu.exec.add(now, action.actionId, duration);
-    return this.#dispatch(now, action, {
-      gpu,
-      model,
-      batch,
-      expected: { duration, complete: addNs(execStart, duration), gpuClockMhz: clock },
-      sendBy: maxNs(addNs(now, LEAD_TIME), (latest - LATE_SEND_MARGIN) as Nanos),
-      reportErrorAt: addNs(latest, duration),
-    });
+    return this.#dispatcher.infer(now, gpu, work);
   }
 
   /** Sends LoadWeights and takes the pages; they must be free. */
   load(now: Nanos, gpu: Gpu, model: Model): InFlight {
-    assert(gpu.freePages >= model.weightsPages, "weights are loaded into free pages only");
-    const start = gpu.loads.available(now);
-    const duration = model.load.estimate();
-    const latest = this.#latestStart(now, start);
-    const action: GpuAction = {
-      kind: "load_weights",
-      actionId: this.#nextActionId++,
-      modelId: model.modelId,
-      gpuId: gpu.gpuId,
-      earliest: now,
-      latest,
-      expectedDuration: duration,
-    };
-    gpu.freePages -= model.weightsPages;
-    gpu.startLoading(model.index);
-    gpu.loads.add(now, action.actionId, duration);
-    return this.#dispatch(now, action, {
-      gpu,
-      model,
-      batch: [],
-      expected: { duration, complete: addNs(start, duration), gpuClockMhz: 0 },
-      sendBy: null,
-      reportErrorAt: addNs(latest, duration),
-    });
+    return this.#dispatcher.load(now, gpu, model);
   }
 
   /** Sends EvictWeights; the pages count as free at once, since workers take actions in order. */
   evict(now: Nanos, gpu: Gpu, model: Model): InFlight {
-    const action: GpuAction = {
-      kind: "evict_weights",
-      actionId: this.#nextActionId++,
-      modelId: model.modelId,
-      gpuId: gpu.gpuId,
-      earliest: null,
-      latest: null,
-    };
-    // Copies are counted before the evict, as in the original's log.
-    const copies = { copiesWorkers: model.workers, copiesGpus: model.copies };
-    this.#forget(gpu, model);
-    return this.#dispatch(now, action, {
-      gpu,
-      model,
-      batch: [],
-      expected: null,
-      sendBy: null,
-      reportErrorAt: now,
-      ...copies,
-    });
+    return this.#dispatcher.evict(now, gpu, model);
   }
 
   // ---- the books ----
-
-  #latestStart(now: Nanos, start: Nanos): Nanos {
-    const { scheduleAhead } = this.options;
-    return maxNs((now + LEAD_TIME + scheduleAhead) as Nanos, addNs(start, scheduleAhead));
-  }
-
-  #dispatch(
-    now: Nanos,
-    action: GpuAction,
-    facts: Pick<InFlight, "gpu" | "model" | "batch" | "expected" | "sendBy" | "reportErrorAt"> &
-      Partial<Pick<InFlight, "copiesWorkers" | "copiesGpus">>,
-  ): InFlight {
-    const { gpu, model } = facts;
-    const entry: InFlight = {
-      actionId: action.actionId,
-      loggedId: this.#actionsBefore + action.actionId,
-      worker: gpu.worker,
-      action,
-      gpu,
-      model,
-      version: gpu.version(model.index),
-      batch: facts.batch,
-      built: now,
-      sent: null,
-      expected: facts.expected,
-      sendBy: facts.sendBy,
-      reportErrorAt: facts.reportErrorAt,
-      requestsQueued: model.requestsQueued,
-      copiesWorkers: facts.copiesWorkers ?? model.workers,
-      copiesGpus: facts.copiesGpus ?? model.copies,
-    };
-    this.#inFlight.set(entry.actionId, entry);
-    this.#network.send(now, entry);
-    return entry;
-  }
-
-  #transmit(now: Nanos, entry: InFlight): void {
-    entry.sent = now;
-    this.#emit({ kind: "send_action", worker: entry.worker, action: entry.action });
-  }
 
   #end(
     now: Nanos,
@@ -291,16 +215,17 @@ export class Cluster implements Server {
     how: Omit<ActionEnding, "processed"> & { readonly message: string },
   ): void {
     // An action that was given up on may be reported once more when its worker goes.
-    if (!this.#inFlight.delete(entry.actionId)) return;
+    if (!this.#dispatcher.take(entry)) return;
+    this.#watch.onEnded(entry);
     switch (entry.action.kind) {
       case "infer":
         this.#endInfer(now, entry, how);
         break;
       case "load_weights":
-        this.#endLoad(now, entry, how.result);
+        this.#endLoad(now, entry, how);
         break;
       case "evict_weights":
-        this.#endEvict(entry, how.status, how.message);
+        this.#endEvict(now, entry, how);
         break;
     }
     const record = actionRecord(entry, { ...how, processed: now });
@@ -331,9 +256,10 @@ export class Cluster implements Server {
     for (const request of batch) this.#requests.end(now, request, ending);
     const believed = gpu.isLoaded(model.index) && gpu.version(model.index) === entry.version;
     if (how.status === STATUS.EXEC_NO_WEIGHTS && believed) {
-      this.#forget(gpu, model);
+      forgetWeights(gpu, model);
       this.#strategy.onWeightsLost(now, gpu, model);
     }
+    if (gpu.isUp && BOOKS_ARE_WRONG.has(how.status)) this.#fleet.resync(now, gpu.worker);
   }
 
   #learn(entry: InFlight, result: InferResult): void {
@@ -347,9 +273,17 @@ export class Cluster implements Server {
     model.exec.measured(batch.length, { duration: result.exec.duration, clockMhz });
   }
 
-  #endLoad(now: Nanos, entry: InFlight, result: ActionResult | null): void {
+  #endLoad(
+    now: Nanos,
+    entry: InFlight,
+    { status, result }: { readonly status: number; readonly result: ActionResult | null },
+  ): void {
     const { gpu, model, actionId } = entry;
-    if (!gpu.alive) return;
+    if (!gpu.isUp) {
+      // What its worker holds is found out before the GPU is used again.
+      gpu.loads.failed(actionId, now);
+      return;
+    }
     const current = gpu.version(model.index) === entry.version;
     if (result?.kind === "load_weights") {
       gpu.loads.succeeded(actionId, result.timing.end);
@@ -360,34 +294,30 @@ export class Cluster implements Server {
       }
     } else {
       gpu.loads.failed(actionId, now);
-      if (current) this.#forget(gpu, model);
+      if (current) forgetWeights(gpu, model);
+      if (BOOKS_ARE_WRONG.has(status)) this.#fleet.resync(now, gpu.worker);
     }
     this.#strategy.onLoadEnded(now, gpu, model);
   }
 
-  #endEvict(entry: InFlight, status: number, message: string): void {
+  #endEvict(
+    now: Nanos,
+    entry: InFlight,
+    { status, message }: { readonly status: number; readonly message: string },
+  ): void {
     // The books call the weights gone already; "not resident" therefore agrees with them.
     const agrees = status === STATUS.SUCCESS || status === STATUS.EVICT_NOT_RESIDENT;
-    if (agrees || !entry.gpu.alive) return;
+    if (agrees || !entry.gpu.isUp) return;
     const place = `worker ${entry.worker} GPU ${entry.gpu.gpuId}`;
     const line = `EvictWeights A${entry.actionId} of model ${entry.model.modelId} failed on ${place}: status ${status} ${printable(message)}`;
     this.#emit({ kind: "print", line });
+    this.#fleet.resync(now, entry.worker);
   }
 
-  /** The weights are not on the GPU, or no longer on their way there; their pages are free. */
-  #forget(gpu: Gpu, model: Model): void {
-    const loaded = gpu.isLoaded(model.index);
-    if (!loaded && !gpu.isLoading(model.index)) return;
-    gpu.setAbsent(model.index);
-    gpu.freePages += model.weightsPages;
-    if (loaded) model.lost(gpu.worker);
-  }
-
-  #inputOf(request: Request): Payload {
-    const { inputFor } = this.options;
-    return inputFor !== null && request.input.sizeBytes === 0
-      ? inputFor(request.model.inputBytes)
-      : request.input;
+  /** The request's deadline came in an action that does not end; when that ends, nothing more is said. */
+  #endStranded(now: Nanos, request: Request, { worker, gpu }: InFlight): void {
+    const message = `deadline exceeded: worker ${worker} GPU ${gpu.gpuId} does not answer`;
+    this.#requests.end(now, request, { result: STATUS.TIMEOUT, message, output: null });
   }
 
   /** Says once where inputs come from, judged by the first request, as the original does. */

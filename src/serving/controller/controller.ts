@@ -108,7 +108,7 @@ export class Controller {
         this.#serving?.server.onActionSent(now, event.actionId);
         break;
       case "worker_up":
-        if (this.#serving === null) this.#startup.onWorkerUp(now, event.worker);
+        (this.#serving?.server ?? this.#startup).onWorkerUp(now, event.worker);
         break;
       case "worker_down":
         this.#onWorkerDown(now, event.worker, event.reason);
@@ -239,21 +239,22 @@ export class Controller {
 
   #startServing(now: Nanos): Serving {
     const { table } = this.#startup;
-    const { models: infos, missing } = table.commonModels();
-    for (const modelId of missing) {
-      this.#print(`Model ${modelId} is not on every worker and is left out`);
+    const { models: infos, leftOut } = table.commonModels();
+    for (const { modelId, reason } of leftOut) {
+      this.#print(`Model ${modelId} ${reason} and is left out`);
     }
-    const { server, known } = this.#makeServer(infos);
+    const { server, known } = this.#makeServer(now, infos);
+    this.#catchUp(now, server);
     this.#print(" * Admitting inference requests");
     const listed = infos.filter((info) => known.has(info.modelId)).map(toModelInfo);
     return { server, models: listed, summary: new Summary(now) };
   }
 
   /** Also tells which of the models it serves. */
-  #makeServer(infos: readonly WorkerModel[]): {
-    readonly server: Server;
-    readonly known: ReadonlySet<number>;
-  } {
+  #makeServer(
+    now: Nanos,
+    infos: readonly WorkerModel[],
+  ): { readonly server: Server; readonly known: ReadonlySet<number> } {
     const emit = (effect: ControllerEffect): void => this.#emit(effect);
     const strategy = STRATEGIES.get(this.#options.strategy);
     if (strategy === undefined) {
@@ -263,13 +264,28 @@ export class Controller {
     const print = (line: string): void => this.#print(line);
     const workerCount = this.#options.workerCount;
     const models = buildModels(infos, this.#options, { workerCount, print });
-    const places = selectGpus(this.#startup.table.states(), this.#options.maxGpus);
+    const { table, actionCount: actionsBefore } = this.#startup;
+    const places = selectGpus(table.lastStates(), this.#options.maxGpus);
     const gpus = places.map((place, index) => new Gpu(index, place, models.length));
     this.#describe(models, gpus);
-    const actionsBefore = this.#startup.actionCount;
-    const parts = { models, gpus, options: this.#options, actionsBefore, emit };
-    const known = new Set(models.map((model) => model.modelId));
-    return { server: new Cluster(parts, strategy.create), known };
+    const pageSizeBytes = table.lastStates()[0]?.pageSizeBytes ?? 0;
+    const parts = { models, gpus, options: this.#options, pageSizeBytes, actionsBefore, emit };
+    const cluster = new Cluster(parts, strategy.create);
+    for (const [worker, state] of table.states().entries()) {
+      if (state?.gpus.every((gpu) => gpu.residentModels.length === 0) !== false) continue;
+      const there = new Map(table.modelsOf(worker).map((model) => [model.modelId, model]));
+      cluster.takeOver(now, worker, { state, models: there });
+    }
+    return { server: cluster, known: new Set(models.map((model) => model.modelId)) };
+  }
+
+  /** Tells of workers that were lost during start-up, and of those that are connected again. */
+  #catchUp(now: Nanos, server: Server): void {
+    for (const [worker, state] of this.#startup.table.states().entries()) {
+      if (state !== null) continue;
+      server.onWorkerDown(now, worker, "lost during start-up");
+      if (this.#startup.isUp(worker)) server.onWorkerUp(now, worker);
+    }
   }
 
   #describe(models: readonly Model[], gpus: readonly Gpu[]): void {

@@ -43,6 +43,10 @@ export class Echo implements Server {
     // Every request was answered when it came.
   }
 
+  onWorkerUp(): void {
+    // Nothing is asked of one that comes back.
+  }
+
   onWorkerDown(): void {
     // No answer depends on a worker.
   }

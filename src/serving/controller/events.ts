@@ -22,6 +22,7 @@ export type ControllerEvent =
       readonly request: ClientRequest;
     }
   | { readonly kind: "client_down"; readonly connectionId: number }
+  /** Connected; for a worker that was down before, anew. */
   | { readonly kind: "worker_up"; readonly worker: number }
   | { readonly kind: "worker_down"; readonly worker: number; readonly reason: string }
   | (ReceivedResult & { readonly kind: "result" })
@@ -43,6 +44,8 @@ export type ControllerEffect =
   | { readonly kind: "action_done"; readonly record: ActionRecord }
   /** One line for the console: start-up markers and summaries. */
   | { readonly kind: "print"; readonly line: string }
+  /** The worker's connection is to be ended; `worker_down` follows, and perhaps `worker_up` later. */
+  | { readonly kind: "close_worker"; readonly worker: number; readonly reason: string }
   /** Every worker has reported its state: model loads are taken from now on. Once. */
   | { readonly kind: "ready" }
   /** Start-up cannot succeed (a worker is unusable or gone); `message` is for the user. Nothing follows. */

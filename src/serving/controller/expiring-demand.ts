@@ -1,6 +1,11 @@
 /** INFER4's way to the load tracker: every change is applied at once, and demand for weights expires. */
 import { Heap } from "#serving/controller/heap.ts";
-import type { Demand, DemandChange, LoadTracker } from "#serving/controller/load-tracker.ts";
+import type {
+  Demand,
+  DemandChange,
+  Holdings,
+  LoadTracker,
+} from "#serving/controller/load-tracker.ts";
 import { addNs, type Nanos } from "#stdx/nanos.ts";
 
 /** Demand for weights that counts no longer after `at`. */
@@ -103,7 +108,14 @@ export class ExpiringDemand {
     this.#version++;
   }
 
-  /** The GPU is gone for good, with everything on it. */
+  /** The GPU is in use again, or not empty from the start. */
+  gpuBack(now: Nanos, gpu: number, holdings: Holdings): void {
+    this.expire(now);
+    this.#tracker.addGpu(gpu, holdings);
+    this.#version++;
+  }
+
+  /** The GPU is gone, with everything on it. */
   gpuGone(now: Nanos, gpu: number): void {
     this.expire(now);
     this.#tracker.removeGpu(gpu);

@@ -1,4 +1,5 @@
 /** A GPU as the scheduler knows it: its queues' predicted ends, its pages, and the weights on it. */
+import type { Model } from "#serving/controller/model.ts";
 import { WorkTracker } from "#serving/controller/work-tracker.ts";
 import type { WorkerState } from "#serving/messages.ts";
 
@@ -14,14 +15,17 @@ export class Gpu {
   readonly index: number;
   readonly worker: number;
   readonly gpuId: number;
-  readonly totalPages: number;
+  totalPages: number;
   freePages: number;
-  /** False once its worker is gone. */
-  alive = true;
+  /** False while its worker is gone, or is being asked what it holds. */
+  isUp = true;
+  /** Its actions that are overdue; it gets no others until they end. */
+  overdue = 0;
   readonly exec = new WorkTracker();
   readonly loads = new WorkTracker();
   readonly #loaded: Uint8Array;
   readonly #loading: Uint8Array;
+  readonly #lacking: Uint8Array;
   readonly #version: Uint32Array;
 
   constructor(index: number, place: GpuPlace, modelCount: number) {
@@ -32,7 +36,13 @@ export class Gpu {
     this.freePages = place.totalPages;
     this.#loaded = new Uint8Array(modelCount);
     this.#loading = new Uint8Array(modelCount);
+    this.#lacking = new Uint8Array(modelCount);
     this.#version = new Uint32Array(modelCount);
+  }
+
+  /** Whether it may be given work. */
+  get alive(): boolean {
+    return this.isUp && this.overdue === 0;
   }
 
   /** Whether the weights are there, as far as results tell. `model` is a dense index here and below. */
@@ -42,6 +52,15 @@ export class Gpu {
 
   isLoading(model: number): boolean {
     return this.#loading[model] === 1;
+  }
+
+  /** Whether its worker can load the model's weights at all, and they fit. */
+  canHold(model: Model): boolean {
+    return this.#lacking[model.index] === 0 && model.weightsPages <= this.totalPages;
+  }
+
+  setLacking(model: number, isLacking: boolean): void {
+    this.#lacking[model] = isLacking ? 1 : 0;
   }
 
   /** Grows with every change of the model's weights here. */
@@ -65,6 +84,15 @@ export class Gpu {
     this.#loaded[model] = 0;
   }
 }
+
+/** The weights are not on the GPU, or no longer on their way there; their pages are free. */
+export const forgetWeights = (gpu: Gpu, model: Model): void => {
+  const loaded = gpu.isLoaded(model.index);
+  if (!loaded && !gpu.isLoading(model.index)) return;
+  gpu.setAbsent(model.index);
+  gpu.freePages += model.weightsPages;
+  if (loaded) model.lost(gpu.worker);
+};
 
 /**
  * The GPUs that are used, worker by worker: each takes its even share of what `maxGpus` leaves, rounded down, so that

@@ -18,11 +18,13 @@ export interface Expectation {
   readonly gpuClockMhz: number;
 }
 
-export interface InFlight {
-  /** As on the wire. */
+/** An action's id on the wire, and in the logs. */
+export interface ActionIds {
   readonly actionId: number;
-  /** As in the logs. */
   readonly loggedId: number;
+}
+
+export interface InFlight extends ActionIds {
   readonly worker: number;
   readonly action: GpuAction;
   readonly gpu: Gpu;
@@ -37,6 +39,9 @@ export interface InFlight {
   readonly expected: Expectation | null;
   readonly sendBy: Nanos | null;
   readonly reportErrorAt: Nanos;
+  /** When it counts as overdue; set when it is sent. */
+  overdueAt: Nanos;
+  isOverdue: boolean;
   readonly requestsQueued: number;
   readonly copiesWorkers: number;
   readonly copiesGpus: number;

@@ -100,6 +100,17 @@ class Infer4 implements Strategy {
 
   onGpuGone(now: Nanos, gpu: Gpu): void {
     this.#demand.gpuGone(now, gpu.index);
+    this.#startAnew(this.#lanes[gpu.index] as Lane);
+  }
+
+  onGpuBack(now: Nanos, gpu: Gpu): void {
+    this.#demand.gpuBack(now, gpu.index, this.#loader.holdingsOf(gpu));
+    const lane = this.#lanes[gpu.index] as Lane;
+    this.#startAnew(lane);
+    for (const model of this.#cluster.models) {
+      if (!gpu.isLoaded(model.index)) continue;
+      for (const waiting of this.#queueOf(model).waiting()) lane.offers.push(waiting);
+    }
   }
 
   schedule(now: Nanos): void {
@@ -122,6 +133,12 @@ class Infer4 implements Strategy {
 
   #queueOf(model: Model): CandidateQueue {
     return this.#queues[model.index] as CandidateQueue;
+  }
+
+  /** What came before means nothing to the GPU any more. */
+  #startAnew(lane: Lane): void {
+    lane.offers.clear();
+    lane.absorbed = this.#arrived.length;
   }
 
   #hasOffers({ offers, absorbed }: Lane): boolean {
@@ -147,10 +164,8 @@ class Infer4 implements Strategy {
   /** Keeps memory bounded although a GPU may be busy for long. */
   #absorbAll(now: Nanos): void {
     for (const lane of this.#lanes) {
-      if (lane.gpu.alive) {
-        this.#absorb(lane);
-        dropVoid(now, lane.offers);
-      }
+      this.#absorb(lane);
+      dropVoid(now, lane.offers);
       lane.absorbed = 0;
     }
     this.#arrived = [];

@@ -97,6 +97,17 @@ class Infer5 implements Strategy {
 
   onGpuGone(_now: Nanos, gpu: Gpu): void {
     this.#loader.tracker.removeGpu(gpu.index);
+    const { candidates, active } = this.#lanes[gpu.index] as Lane;
+    candidates.clear();
+    active.fill(0);
+  }
+
+  onGpuBack(_now: Nanos, gpu: Gpu): void {
+    this.#full[gpu.index] = 0;
+    this.#loader.tracker.addGpu(gpu.index, this.#loader.holdingsOf(gpu));
+    for (const model of this.#cluster.models) {
+      this.#activate(this.#lanes[gpu.index] as Lane, model);
+    }
   }
 
   schedule(now: Nanos): void {

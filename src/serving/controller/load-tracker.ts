@@ -54,6 +54,12 @@ export interface LoadEnd {
   readonly ok: boolean;
 }
 
+/** What a GPU holds, and what it can never hold. */
+export interface Holdings {
+  readonly resident: readonly number[];
+  readonly barred: readonly number[];
+}
+
 /** Models and GPUs are 0-based indexes. `capacity` is the default SLO in ns. */
 export class LoadTracker {
   readonly #capacity: number;
@@ -173,7 +179,23 @@ export class LoadTracker {
     this.#redistribute(model);
   }
 
-  /** The GPU is gone for good, with everything on it. */
+  /** The GPU is in use again, or not empty from the start. */
+  addGpu(gpu: number, holdings: Holdings): void {
+    this.#gpu(gpu).alive = true;
+    this.#gpu(gpu).weight = INITIAL_WEIGHT;
+    for (let model = 0; model < this.#models.length; model++) {
+      this.#barred[this.#cell(model, gpu)] = 0;
+      this.#markDirty(model);
+    }
+    for (const model of holdings.barred) this.bar(model, gpu);
+    for (const model of holdings.resident) {
+      this.#attach(model, gpu);
+      this.arrived(model, gpu);
+      this.#redistribute(model);
+    }
+  }
+
+  /** The GPU is gone, with everything on it. */
   removeGpu(gpu: number): void {
     if (this.#gpu(gpu).alive) this.#aliveCount -= 1;
     this.#gpu(gpu).alive = false;

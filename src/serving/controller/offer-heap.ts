@@ -46,6 +46,12 @@ export class OfferHeap {
     this.#sink();
   }
 
+  clear(): void {
+    this.#waiting.length = 0;
+    this.#offered.length = 0;
+    this.#starts.length = 0;
+  }
+
   /** Takes out everything that the request on top offers. */
   drop(): void {
     const waiting = this.#waiting.pop();

@@ -16,6 +16,10 @@ export interface SchedulerOptions {
   readonly maxGpus: number;
   /** Invents an input for a request that came without one; null forwards what the client sent, even if empty. */
   readonly inputFor: ((inputBytes: number) => Payload) | null;
+  /** An action is overdue this long after the latest instant at which it was expected to end. */
+  readonly overdueAfter: Nanos;
+  /** A worker that owes results is disconnected once nothing has come from it for this long. */
+  readonly silenceTimeout: Nanos;
 }
 
 export interface ControllerOptions extends SchedulerOptions {
@@ -28,6 +32,8 @@ export interface ControllerOptions extends SchedulerOptions {
   readonly requestLimits: RequestLimits;
   /** Model instances that clients may load, all together. */
   readonly modelsMax: number;
+  /** Models that the workers hold already begin the load stage, so that it ends without a load. */
+  readonly startsWarm: boolean;
 }
 
 /** The original's defaults for INFER5; INFER4 differs in its largest batch, see `STRATEGIES`. */
@@ -38,6 +44,8 @@ export const DEFAULT_OPTIONS = {
   maxBatchSize: 8,
   maxGpus: 100,
   inputFor: null,
+  overdueAfter: ns(100 * MILLISECOND),
+  silenceTimeout: ns(10 * SECOND),
   loadStageTimeout: SECOND,
   // The original's own workloads keep 100,000 requests outstanding (single-spam), hold 6.02 GB of inputs (spam), and
   // load 4,026 instances (azure).
@@ -48,6 +56,7 @@ export const DEFAULT_OPTIONS = {
     inputBytesMax: 8 * 2 ** 30,
   },
   modelsMax: 2 ** 14,
+  startsWarm: false,
 } as const satisfies Omit<ControllerOptions, "strategy" | "workerCount">;
 
 /** Clock assumed of a GPU before its first result, in MHz. */
@@ -65,6 +74,14 @@ export const LEAD_TIME = MILLISECOND;
 export const MAX_WEIGHTS_SLO = ns(25 * MILLISECOND);
 /** Sends in progress at a time, over all workers. */
 export const NETWORK_SLOTS = 2;
+/** A send that takes longer counts against its own worker only. */
+export const SEND_BLOCKED_AFTER = ns(100 * MILLISECOND);
+/** A worker that came back is asked what it holds after this long, when loads of its earlier life have ended. */
+export const REJOIN_SETTLE = ns(200 * MILLISECOND);
+/** How long a worker that came back may take for one load from disk. */
+export const REJOIN_LOAD_TIMEOUT = ns(300 * SECOND);
+/** A worker is asked again what it holds this long after the last time, at the earliest. */
+export const RESYNC_SPACING = SECOND;
 /** An infer action must be on its way this long before its window closes. */
 export const LATE_SEND_MARGIN = ns(5 * MILLISECOND);
 /** INFER4: LoadWeights outstanding on a GPU at a time. */

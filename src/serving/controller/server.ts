@@ -9,6 +9,8 @@ export interface Server {
   onResult(now: Nanos, received: ReceivedResult): boolean;
   /** The network layer has taken the action. */
   onActionSent(now: Nanos, actionId: number): void;
+  /** A worker that was down is connected again. */
+  onWorkerUp(now: Nanos, worker: number): void;
   onWorkerDown(now: Nanos, worker: number, reason: string): void;
   /** Where the model is, in workers and in GPUs; null when there is no such model. */
   copiesOf(modelId: number): Copies | null;

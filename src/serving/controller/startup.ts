@@ -8,7 +8,7 @@ import { refusalOf } from "#serving/controller/refusal.ts";
 import { type Copies, NO_COPIES } from "#serving/controller/request-book.ts";
 import { tableText } from "#serving/controller/state-text.ts";
 import { WorkerTable } from "#serving/controller/worker-table.ts";
-import type { ActionResult, WorkerState } from "#serving/messages.ts";
+import type { ActionResult, GpuState, WorkerModel, WorkerState } from "#serving/messages.ts";
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
@@ -75,9 +75,18 @@ export class Startup {
     this.#stage.onLoad(now, arrived);
   }
 
+  /** Whether the worker is connected; one that was lost meanwhile may be connected again. */
+  isUp(worker: number): boolean {
+    return this.#up.has(worker);
+  }
+
   onWorkerUp(now: Nanos, worker: number): void {
     if (this.#up.has(worker)) return;
     this.#up.add(worker);
+    if (this.#stage !== null) {
+      this.#print(`Worker ${worker} is connected again; it is used once start-up is over`);
+      return;
+    }
     if (this.#up.size < this.#options.workerCount) return;
     this.#print("(Startup) Running ControllerStartup");
     this.#print("(Startup-1) Bouncing LS and Infer requests until startup is complete");
@@ -119,6 +128,7 @@ export class Startup {
       return;
     }
     this.#print(`Worker ${worker} is gone (${reason}); going on without it`);
+    this.#up.delete(worker);
     this.table.remove(worker);
     if (!this.#stage.isIdle) this.#loadEvent(now);
     this.#stage.onWorkerDown(now, worker, reason);
@@ -203,6 +213,7 @@ export class Startup {
       return;
     }
     if (result.kind === "get_worker_state") this.#onState(worker, result.state);
+    else this.table.clear(worker);
     if (this.#queries.size === 0 && !this.#failed) this.#onAnswered(now, kind);
   }
 
@@ -224,15 +235,33 @@ export class Startup {
         return;
       }
       for (const line of tableText(this.table)) this.#print(line);
-      // Weights of an earlier controller are in pages that this one believes free.
-      for (const [worker, state] of this.table.states().entries()) {
-        if (state?.gpus.some((gpu) => gpu.residentModels.length > 0) !== true) continue;
-        this.#print(`Worker ${worker} holds weights of an earlier controller; clearing its cache`);
-        this.#ask(now, "clear_cache", worker);
-      }
+      this.#takeOver(now);
       if (this.#queries.size > 0) return;
     }
     this.#openStage(now);
+  }
+
+  /** Weights of an earlier controller are kept where their models are; otherwise they would take room for nothing. */
+  #takeOver(now: Nanos): void {
+    const { models } = this.table.commonModels();
+    const common = new Map(models.map((model) => [model.modelId, model]));
+    for (const [worker, state] of this.table.states().entries()) {
+      const resident = state?.gpus.flatMap((gpu) => gpu.residentModels) ?? [];
+      if (resident.length === 0) continue;
+      const stranger = resident.find((modelId) => !common.has(modelId));
+      if (stranger === undefined && state?.gpus.every((gpu) => fits(gpu, common)) === true) {
+        this.#print(`Worker ${worker} holds weights of an earlier controller; keeping them`);
+        continue;
+      }
+      const why =
+        stranger === undefined
+          ? "more of them than fit"
+          : `those of model ${stranger}, which not every worker has alike`;
+      this.#print(
+        `Worker ${worker} holds weights of an earlier controller, ${why}; clearing its cache`,
+      );
+      this.#ask(now, "clear_cache", worker);
+    }
   }
 
   #openStage(now: Nanos): void {
@@ -245,6 +274,11 @@ export class Startup {
     });
     this.#print("(Startup-3) Awaiting LoadModel requests from clients");
     this.#emit({ kind: "ready" });
+    const held = this.table.commonModels().models.length;
+    if (this.#options.startsWarm && held > 0) {
+      this.#print(`(Startup-4) LoadModelStage has begun with ${held} models that the workers hold`);
+      this.#loadEvent(now);
+    }
     const early = this.#early;
     this.#early = [];
     for (const arrived of early) this.onLoad(now, arrived);
@@ -260,3 +294,10 @@ export class Startup {
     this.#emit({ kind: "print", line });
   }
 }
+
+/** Whether the weights that the GPU is said to hold have room there. */
+const fits = (gpu: GpuState, models: ReadonlyMap<number, WorkerModel>): boolean => {
+  const ids = new Set(gpu.residentModels);
+  const pages = [...ids].reduce((sum, id) => sum + (models.get(id)?.weightsPages ?? 0), 0);
+  return pages <= gpu.totalPages;
+};

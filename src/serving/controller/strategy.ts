@@ -22,8 +22,10 @@ export interface Strategy {
   onLoadEnded(now: Nanos, gpu: Gpu, model: Model): void;
   /** Weights that were thought to be on the GPU are not. */
   onWeightsLost(now: Nanos, gpu: Gpu, model: Model): void;
-  /** The GPU is gone with its worker; nothing may be sent to it any more. */
+  /** The GPU is gone with its worker; nothing may be sent to it until it is back. */
   onGpuGone(now: Nanos, gpu: Gpu): void;
+  /** The GPU is in use again, or not empty from the start; the books say what it holds. */
+  onGpuBack(now: Nanos, gpu: Gpu): void;
   /** Issues every action that is due; afterwards nothing is due before an event or `nextTimeout`. */
   schedule(now: Nanos): void;
   /** When `schedule` should next run if no event comes; null when only an event can make something due. */

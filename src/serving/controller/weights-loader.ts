@@ -1,7 +1,7 @@
 /** Loads weights where demand waits for them and makes room; what INFER4 and INFER5 share of it. */
 import type { Cluster } from "#serving/controller/cluster.ts";
 import type { Gpu } from "#serving/controller/gpu.ts";
-import { LoadTracker } from "#serving/controller/load-tracker.ts";
+import { type Holdings, LoadTracker } from "#serving/controller/load-tracker.ts";
 import type { Request } from "#serving/controller/request-book.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
@@ -20,7 +20,7 @@ export class WeightsLoader {
     });
     for (const gpu of gpus) {
       for (const model of models) {
-        if (model.weightsPages > gpu.totalPages) this.tracker.bar(model.index, gpu.index);
+        if (!gpu.canHold(model)) this.tracker.bar(model.index, gpu.index);
       }
     }
   }
@@ -30,6 +30,17 @@ export class WeightsLoader {
     const size = model.exec.estimate(1);
     demand.exec = this.tracker.demandOf(size, times.execSlo);
     demand.load = this.tracker.demandOf(size, times.weightsSlo);
+  }
+
+  /** What the books say of a GPU, for the tracker. */
+  holdingsOf(gpu: Gpu): Holdings {
+    const { models } = this.#cluster;
+    const resident = models.filter(({ index }) => gpu.isLoaded(index));
+    const barred = models.filter((model) => !gpu.canHold(model));
+    return {
+      resident: resident.map(({ index }) => index),
+      barred: barred.map(({ index }) => index),
+    };
   }
 
   /** Whether a load could start soon enough and there is something to load. */

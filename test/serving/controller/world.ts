@@ -218,6 +218,9 @@ export class World {
       case "print":
         this.lines.push(effect.line);
         break;
+      case "close_worker":
+        this.lines.push(`[close ${effect.worker}]`);
+        break;
       case "fatal":
         this.fatal = effect.message;
         break;

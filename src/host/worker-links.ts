@@ -1,0 +1,168 @@
+/** The controller's connections to its workers: opened one after the other, and opened anew when they are lost. */
+import type { Clock } from "#host/clock.ts";
+import { connect, type Link } from "#host/link.ts";
+import type { LoopStatistics } from "#host/loop-statistics.ts";
+import { resultFromWire } from "#host/result-mapping.ts";
+import type { LinkError } from "#host/tcp.ts";
+import { Traffic } from "#host/traffic.ts";
+import type { ControllerEvent } from "#serving/controller/events.ts";
+import { err, ok, type Result } from "#stdx/result.ts";
+import { type ACTIONS, ENDPOINTS, type OutgoingFrame } from "#wire/messages.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+type WorkerLink = Link<typeof ENDPOINTS.controllerForWorkers>;
+
+export interface WorkerLinksOptions {
+  readonly addresses: readonly Address[];
+  readonly clock: Clock;
+  readonly loop: LoopStatistics;
+  /** How long to go on trying to reach each worker at the start. */
+  readonly connectTimeoutMs: number;
+  readonly onEvent: (event: ControllerEvent) => void;
+  /** Takes lines for people. */
+  readonly onLine: (line: string) => void;
+}
+
+/** A worker that was lost is tried again after this long, then after twice as long, and so on up to the most. */
+const RETRY_FIRST_MS = 100;
+const RETRY_MOST_MS = 5_000;
+/** How long one attempt may take. */
+const ATTEMPT_MS = 5_000;
+
+export class WorkerLinks {
+  readonly #options: WorkerLinksOptions;
+  readonly #links: (WorkerLink | null)[];
+  readonly #traffic = new Traffic();
+  readonly #stop = new AbortController();
+  /** Per worker: how long to wait before the next attempt. */
+  readonly #retryMs: number[];
+  readonly #connectedAtMs: number[];
+
+  constructor(options: WorkerLinksOptions) {
+    this.#options = options;
+    this.#links = options.addresses.map(() => null);
+    this.#retryMs = options.addresses.map(() => RETRY_FIRST_MS);
+    this.#connectedAtMs = options.addresses.map(() => 0);
+  }
+
+  get open(): readonly WorkerLink[] {
+    return this.#links.filter((link) => link !== null);
+  }
+
+  /** One after the other, as the original does; fails with the first that cannot be reached. */
+  async connectAll(): Promise<Result<void, LinkError>> {
+    const { addresses, onLine, connectTimeoutMs } = this.#options;
+    for (const [worker, { host, port }] of addresses.entries()) {
+      if (this.#stop.signal.aborted) break;
+      onLine(`Connecting to worker ${host}:${port}`);
+      const connected = await this.#connect(worker, { timeoutMs: connectTimeoutMs });
+      if (connected.ok) continue;
+      const { code, message } = connected.error;
+      return err({ code, message: `worker ${worker}: ${message}` });
+    }
+    return ok(undefined);
+  }
+
+  /** Dropped without a sound while the worker is not connected. */
+  send(worker: number, frame: OutgoingFrame<typeof ACTIONS>): void {
+    this.#traffic.sent(frame.body.reduce((sum, part) => sum + part.byteLength, 0));
+    this.#links[worker]?.send(frame);
+  }
+
+  /** Ends the worker's connection; its loss is told as any other, and it is tried again. */
+  drop(worker: number, reason: string): void {
+    this.#links[worker]?.abort("closed_here", reason);
+  }
+
+  /** Messages and bytes since the last such line. */
+  trafficLine(seconds: number): string {
+    return this.#traffic.takeLine(seconds);
+  }
+
+  /** Connects no more; what is open stays so until `close`. */
+  giveUp(): void {
+    this.#stop.abort();
+  }
+
+  async close(message: string): Promise<void> {
+    this.giveUp();
+    await Promise.all(this.open.map((link) => link.close(message)));
+  }
+
+  async #connect(
+    worker: number,
+    patience: { readonly timeoutMs: number; readonly attemptMs?: number },
+  ): Promise<Result<void, LinkError>> {
+    const { addresses, clock, loop, onEvent, onLine } = this.#options;
+    const connected = await connect({
+      ...(addresses[worker] as Address),
+      ...patience,
+      endpoint: ENDPOINTS.controllerForWorkers,
+      clock,
+      loop,
+      signal: this.#stop.signal,
+      accept: () => ({
+        onMessage: (frame, received) => {
+          this.#traffic.received(frame.body.byteLength);
+          const result = resultFromWire(frame, clock);
+          if (result.ok) onEvent({ kind: "result", worker, received, result: result.value });
+          else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
+        },
+        onSent: ({ fields }) => {
+          onEvent({ kind: "action_sent", worker, actionId: fields.actionId });
+        },
+        onClose: ({ message }) => this.#onClosed(worker, message),
+      }),
+    });
+    if (!connected.ok) return connected;
+    if (this.#stop.signal.aborted) {
+      void connected.value.close();
+      return ok(undefined);
+    }
+    this.#links[worker] = connected.value;
+    this.#connectedAtMs[worker] = performance.now();
+    onLine("Connection established");
+    onEvent({ kind: "worker_up", worker });
+    return ok(undefined);
+  }
+
+  #onClosed(worker: number, reason: string): void {
+    this.#links[worker] = null;
+    this.#options.onLine(`Closing connection to worker ${worker}, reason: ${reason}`);
+    this.#options.onEvent({ kind: "worker_down", worker, reason });
+    void this.#comeBack(worker);
+  }
+
+  /** Tries until the worker is there again or nobody wants it any more. */
+  async #comeBack(worker: number): Promise<void> {
+    const { signal } = this.#stop;
+    // A connection that did not last was no success: what ended it may do so again.
+    const hasLasted = performance.now() - (this.#connectedAtMs[worker] ?? 0) > RETRY_MOST_MS;
+    if (hasLasted) this.#retryMs[worker] = RETRY_FIRST_MS;
+    while (!signal.aborted) {
+      const waitMs = this.#retryMs[worker] ?? RETRY_FIRST_MS;
+      this.#retryMs[worker] = Math.min(2 * waitMs, RETRY_MOST_MS);
+      await pause(waitMs, signal);
+      if (signal.aborted) return;
+      const connected = await this.#connect(worker, { timeoutMs: 0, attemptMs: ATTEMPT_MS });
+      if (connected.ok) return;
+    }
+  }
+}
+
+/** Ends early with the signal. */
+const pause = (ms: number, signal: AbortSignal): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onEnd = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onEnd);
+    resolve();
+  };
+  const timer = setTimeout(onEnd, ms);
+  signal.addEventListener("abort", onEnd);
+  return promise;
+};
