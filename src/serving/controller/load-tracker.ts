@@ -181,6 +181,7 @@ export class LoadTracker {
 
   /** The GPU is in use again, or not empty from the start. */
   addGpu(gpu: number, holdings: Holdings): void {
+    if (!this.#gpu(gpu).alive) this.#aliveCount += 1;
     this.#gpu(gpu).alive = true;
     this.#gpu(gpu).weight = INITIAL_WEIGHT;
     for (let model = 0; model < this.#models.length; model++) {
