@@ -2,10 +2,10 @@
 import { MILLISECOND, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 import { FrameDecoder, PRE_HEADER_BYTES, type ReceivedFrame } from "#wire/framing.ts";
-import { emptyInferenceResponse, readInferenceResponse } from "#wire/inference.ts";
 import { ACTIONS, type MessageSet, REQUESTS, RESPONSES, RESULTS } from "#wire/messages.ts";
 import { capturedFrames, generateFrame } from "./frames.ts";
 import { chunksOf, mutate } from "./mutate.ts";
+import { compareShortWay } from "./short-ways.ts";
 import { FuzzWorld } from "./world.ts";
 
 export const FUZZ_LINKS = ["client", "workers"] as const;
@@ -30,6 +30,8 @@ export interface FuzzTally {
   bytes: number;
   /** Messages that were read all the same, and acted on. */
   read: number;
+  /** Damaged frames that the short way of frequent messages took. */
+  short: number;
   /** Streams that were refused. */
   refused: number;
 }
@@ -40,7 +42,7 @@ export class LinkFuzzer {
   readonly #link: FuzzLink;
   readonly #seed: number;
   readonly #captured: ReadonlyMap<MessageSet, readonly Uint8Array[]>;
-  readonly tally: FuzzTally = { frames: 0, bytes: 0, read: 0, refused: 0 };
+  readonly tally: FuzzTally = { frames: 0, bytes: 0, read: 0, short: 0, refused: 0 };
 
   constructor(link: FuzzLink, seed: number) {
     this.#link = link;
@@ -76,7 +78,7 @@ export class LinkFuzzer {
     const { tally } = this;
     tally.frames++;
     tally.bytes += stream.length;
-    if (set === RESPONSES) compareInferenceResponse(damaged);
+    if (compareShortWay(set, damaged)) tally.short++;
     for (const received of this.#decode(set, stream, rng)) {
       tally.read++;
       world.deliver(set, received.frame);
@@ -108,32 +110,3 @@ export class LinkFuzzer {
     return received;
   }
 }
-
-const scratch = emptyInferenceResponse();
-
-/** What the short way takes, the codec must take too, and read the same. */
-const compareInferenceResponse = (bytes: Uint8Array): void => {
-  const length = readInferenceResponse(bytes, 0, scratch);
-  if (length === 0) return;
-  const decoder = new FrameDecoder(RESPONSES);
-  decoder.push(bytes.subarray(0, length), 0);
-  const step = decoder.next();
-  if (step?.ok !== true) throw new Error("the short way takes a frame that the codec refuses");
-  const { frame, sendTimeNs, localDeltaNs } = step.value;
-  if (frame.name !== "ModelInferenceRsp") throw new Error(`the short way takes a ${frame.name}`);
-  const { header, modelId, batchSize } = frame.fields;
-  const toUint64 = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low);
-  const { messageId, sendTimeHigh, sendTimeLow, localDeltaHigh, localDeltaLow, ...short } = scratch;
-  const shortStamps = [
-    BigInt(messageId),
-    toUint64(sendTimeHigh, sendTimeLow),
-    BigInt.asIntN(64, toUint64(localDeltaHigh, localDeltaLow)),
-  ];
-  const { userRequestId = 0, status = 0 } = header;
-  const long = { userRequestId, status, modelId, batchSize, bodyBytes: frame.body.length };
-  const longStamps = [frame.messageId, sendTimeNs, localDeltaNs];
-  if (!Bun.deepEquals([short, shortStamps], [long, longStamps]))
-    throw new Error(
-      `the short way reads ${JSON.stringify(short)}, the codec ${JSON.stringify(long)}`,
-    );
-};

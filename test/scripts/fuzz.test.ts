@@ -12,11 +12,12 @@ for (const link of FUZZ_LINKS) {
   test(`20,000 damaged frames of the ${link}' link break nothing, and everybody gets one answer`, () => {
     const fuzzer = new LinkFuzzer(link, 1);
     for (let round = 0; round < 10; round++) fuzzer.run(round);
-    const { frames, read, refused } = fuzzer.tally;
+    const { frames, read, short, refused } = fuzzer.tally;
     expect(frames).toBe(20_000);
     // Neither would mean much alone.
     expect(read).toBeGreaterThan(frames / 10);
     expect(refused).toBeGreaterThan(frames / 4);
+    if (link === "client") expect(short).toBeGreaterThan(100);
   }, 60_000);
 }
 
