@@ -84,7 +84,8 @@ export class ModelLoader {
       return WAIT;
     }
     if (response.kind === "load_model") return this.#onLoaded(response);
-    if (response.kind === "ls") return this.#onList(response);
+    const wantsList = this.#next === this.#options.models.length;
+    if (response.kind === "ls" && wantsList) return this.#onList(response);
     return {
       kind: "failed",
       message: `the controller sent an unexpected ${response.kind} response`,

@@ -93,6 +93,7 @@ describe("until it is ready", () => {
       "asked for 2 instances of resnet50_v2, the controller made 1",
     ],
     ["an answer to another question", { kind: "evict" }, "unexpected evict response"],
+    ["a list in place of a load", { kind: "ls", models: [] }, "unexpected ls response"],
   ] as const)("fails on %s", (_, response, message) => {
     const bench = new Bench();
     bench.step({ kind: "link_up" });
