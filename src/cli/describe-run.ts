@@ -47,7 +47,10 @@ export const systemFacts = (
       name: "Memory for weights",
       value: `${mebibytes(system.weightsCacheBytes)} per GPU in pages of ${mebibytes(system.pageSizeBytes)}`,
     },
-    { name: "Profile set", value: shownPath(system.profiles) },
+    {
+      name: system.profilesAreFolders ? "Model folders" : "Profile set",
+      value: shownPath(system.profiles),
+    },
     ...(system.noise === undefined ? [] : [{ name: "Noise", value: noiseText(system.noise) }]),
     { name: "Models", value: `${plural(instances, "instance")}: ${models.join(", ")}` },
     { name: "Schedule ahead", value: span(system.scheduleAheadNs) },

@@ -1,16 +1,15 @@
 /** The files that an experiment names (traces, profile sets): finds and reads them, and judges the experiment against them. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { CliContext } from "#cli/context.ts";
 import { readCountTrace } from "#cli/count-trace.ts";
 import { isFile, shownPath } from "#cli/import-experiment.ts";
+import { isFolder, modelProblem, type ProfileSet, readProfileSet } from "#cli/profile-sets.ts";
 import { expandTraceName } from "#cli/trace-name.ts";
 import type { Override } from "#experiment/override.ts";
 import { listNames, nearest, showValue } from "#experiment/problem.ts";
 import type { Plan, PlannedRun, Problem } from "#experiment/resolved.ts";
-import { parseProfiles } from "#serving/worker/profiles.ts";
 import { assert } from "#stdx/assert.ts";
-import { err, ok, type Result } from "#stdx/result.ts";
 import type { CountTable } from "#workload/count-table.ts";
 import { traceProblems } from "#workload/trace-schedule.ts";
 
@@ -33,6 +32,8 @@ export interface Inputs {
   readonly files: readonly InputFile[];
   /** Traces by absolute path. */
   readonly traces: ReadonlyMap<string, CountTable>;
+  /** Profile sets by absolute path. */
+  readonly profileSets: ReadonlyMap<string, ProfileSet>;
   /** Mistakes of the experiment that only show with the files at hand. */
   readonly problems: readonly Problem[];
   /** Files that are not there. */
@@ -138,8 +139,9 @@ const missingFile = (
 /** Files of one name that are listed as missing; the rest is counted. */
 const MISSING_LISTED_MAX = 5;
 
-/** Whether all files that a name stands for are there. */
-const isThere = (name: string): boolean => expandTraceName(name).every(isFile);
+/** Whether all files that a name stands for are there; a profile set may be a folder. */
+const isThere = (role: InputFile["role"], name: string): boolean =>
+  role === "profiles" && isFolder(name) ? true : expandTraceName(name).every(isFile);
 
 /** One problem for each file that is missing; of several, those that are looked for where some are. */
 const missingFiles = (
@@ -163,42 +165,18 @@ const missingFiles = (
   });
 };
 
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
-
-const readProfiles = (path: string): Result<readonly string[], string> => {
-  try {
-    const parsed = parseProfiles(readFileSync(path, "utf8"));
-    if (parsed.ok) return ok([...parsed.value.keys()]);
-    return err(parsed.error.map((line) => `${path}: ${line}`).join("\n"));
-  } catch (error) {
-    return err(`${path} cannot be read: ${messageOf(error)}`);
-  }
-};
-
-/** Models that the experiment names and this profile set does not have. */
-const modelProblems = (
-  raw: unknown,
-  path: string,
-  known: readonly string[],
-): readonly Problem[] => {
+/** Models that the experiment names, with how many of each. */
+const namedModels = (raw: unknown): readonly (readonly [string, unknown])[] => {
   const written = Object.entries(group(group(group(raw)["system"])["models"]));
   const swept = Object.keys(group(group(raw)["sweep"]))
     .filter((each) => each.startsWith("system.models."))
     .map((each): [string, unknown] => [each.slice("system.models.".length), undefined]);
-  const all = new Map([...swept, ...written]);
-  return [...all]
-    .filter(([model]) => !known.includes(model))
-    .map(([model, instances]) => {
-      const near = nearest(model, known);
-      return {
-        path: `system.models.${model}`,
-        value: showValue(instances),
-        message: `the profile set ${basename(path, ".csv")} has no model "${model}"`,
-        remedy: near === null ? `models there: ${listNames(known)}` : `write "${near}"`,
-      };
-    });
+  return [...new Map([...swept, ...written])];
 };
+
+const unique = (files: readonly InputFile[]): readonly InputFile[] => [
+  ...new Map(files.map((file) => [file.path, file])).values(),
+];
 
 /** Finds and reads what an experiment names, be it valid otherwise or not. */
 export const readInputs = async (raw: unknown, scope: InputScope): Promise<Inputs> => {
@@ -207,17 +185,23 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
   const problems: Problem[] = [];
   const unusable: string[] = [];
   const traces = new Map<string, CountTable>();
+  const profileSets = new Map<string, ProfileSet>();
   /** Of traces, as they are to be read. */
   const names = new Set<string>();
   for (const role of ["trace", "profiles"] as const) {
     for (const place of namesOf(raw, role)) {
       const tried = candidates(role, place.name, scope);
-      const found = tried.find(isThere);
-      if (found === undefined) missing.push(...missingFiles(place, tried, scope.context.cwd));
-      for (const path of found === undefined ? [] : expandTraceName(found)) {
-        if (!files.some((file) => file.path === path)) files.push({ role, path });
+      const found = tried.find((path) => isThere(role, path));
+      if (found === undefined) {
+        missing.push(...missingFiles(place, tried, scope.context.cwd));
+      } else if (role === "trace") {
+        names.add(found);
+        for (const path of expandTraceName(found)) files.push({ role, path });
+      } else {
+        const set = readProfileSet(found);
+        if (set.ok) profileSets.set(found, set.value);
+        else unusable.push(set.error);
       }
-      if (found !== undefined && role === "trace") names.add(found);
     }
   }
   for (const name of countsMinutes(raw) ? names : []) {
@@ -225,14 +209,17 @@ export const readInputs = async (raw: unknown, scope: InputScope): Promise<Input
     if (trace.ok) traces.set(name, trace.value);
     else unusable.push(trace.error);
   }
-  for (const { role, path } of files) {
-    if (role === "trace") continue;
-    const models = readProfiles(path);
-    if (models.ok) problems.push(...modelProblems(raw, path, models.value));
-    else unusable.push(models.error);
+  const models = namedModels(raw);
+  for (const set of profileSets.values()) {
+    for (const named of models) {
+      if (set.models.includes(named[0])) {
+        files.push(...set.filesOf(named[0]).map((path) => ({ role: "profiles" as const, path })));
+      } else problems.push(modelProblem(set, named));
+    }
   }
-  const find: Inputs["find"] = (role, name) => candidates(role, name, scope).find(isThere) ?? null;
-  return { files, traces, problems, missing, unusable, find };
+  const find: Inputs["find"] = (role, name) =>
+    candidates(role, name, scope).find((path) => isThere(role, path)) ?? null;
+  return { files: unique(files), traces, profileSets, problems, missing, unusable, find };
 };
 
 /** The plan with absolute paths in every run; all files must be there. */
@@ -243,7 +230,9 @@ export const withAbsolutePaths = (plan: Plan, { find }: Inputs): Plan => {
     return path;
   };
   const runs = plan.runs.map((run): PlannedRun => {
-    const system = { ...run.system, profiles: absolute("profiles", run.system.profiles) };
+    const profiles = absolute("profiles", run.system.profiles);
+    const kind = isFolder(profiles) ? { profilesAreFolders: true as const } : {};
+    const system = { ...run.system, profiles, ...kind };
     if (!("trace" in run.workload)) return { ...run, system };
     return {
       ...run,

@@ -10,6 +10,7 @@ import {
 } from "#cli/experiment-inputs.ts";
 import { findExperimentFile, importExperiment, shownPath } from "#cli/import-experiment.ts";
 import { ParquetTexts } from "#cli/parquet-traces.ts";
+import { findPageProblems } from "#cli/profile-sets.ts";
 import { RequestTraces } from "#cli/trace-files.ts";
 import type { ExperimentSpec } from "#experiment/language.ts";
 import { applyOverrides, asTyped, type Overridden, type Override } from "#experiment/override.ts";
@@ -118,7 +119,12 @@ const planWith = async (
   const all =
     plan === null
       ? problems
-      : [...problems, ...findTraceProblems(plan.value, inputs.traces), ...(judged?.problems ?? [])];
+      : [
+          ...problems,
+          ...findPageProblems(plan.value, inputs.profileSets),
+          ...findTraceProblems(plan.value, inputs.traces),
+          ...(judged?.problems ?? []),
+        ];
   const unusable = judged?.unusable ?? [];
   if (plan === null || all.length > 0 || unusable.length > 0) {
     const found = { ...inputs, unusable: [...inputs.unusable, ...unusable] };

@@ -72,7 +72,7 @@ export interface SystemSpec {
   readonly weightsCache?: Size;
   /** Page size of that memory (default 16 MiB). */
   readonly pageSize?: Size;
-  /** Profile set of the simulated GPUs: a name in `experiments/profiles/`, or a path to a CSV file. */
+  /** Profile set of the simulated GPUs: a name in `experiments/profiles/`, or a path to a CSV file or folder of models. */
   readonly profiles: string;
   /** Model name to number of instances. */
   readonly models: Readonly<Record<string, number>>;

@@ -29,6 +29,8 @@ export interface System {
   readonly weightsCacheBytes: number;
   readonly pageSizeBytes: number;
   readonly profiles: string;
+  /** Present where `profiles` is a folder of models in the original's format, not a table. */
+  readonly profilesAreFolders?: true;
   /** In the order written; instances of a model are consecutive. */
   readonly models: readonly { readonly model: string; readonly instances: number }[];
   readonly telemetryDialect: "documented" | "original";

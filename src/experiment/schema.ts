@@ -67,7 +67,7 @@ const systemSchema = (known: KnownNames) =>
     pageSize: maybe(size()),
     profiles: key(
       text({
-        due: 'a profile set by its name, such as "v100-table1", or the path of a CSV file',
+        due: 'a profile set by its name, such as "v100-table1", or the path of a CSV file or a folder of models',
         lengthMax: 4096,
       }),
     ),

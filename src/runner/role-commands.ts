@@ -68,7 +68,7 @@ export const workerCommand = (
     ["--bind", address],
     ["-p", "0"],
     ["-n", String(run.system.gpusPerWorker)],
-    ["--profiles", run.system.profiles],
+    [run.system.profilesAreFolders ? "--model-dir" : "--profiles", run.system.profiles],
     ["--weights-cache-bytes", String(run.system.weightsCacheBytes)],
     ["--page-size-bytes", String(run.system.pageSizeBytes)],
   ),
@@ -118,6 +118,8 @@ export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly str
     ["--run", run.name],
     ["--log-dir", place.folders.telemetry],
     ...(place.index === 0 ? [] : [["--client-id", String(place.index)] as const]),
+    // By the paths that the workers' folders have.
+    ...(run.system.profilesAreFolders ? [["--model-dir", run.system.profiles] as const] : []),
   ),
   "--control",
 ];

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StoredRun } from "#telemetry/results.ts";
+import { specBytes } from "../support/compiled-model.ts";
 import {
   ExperimentCommand,
   type SmallExperiment,
@@ -56,6 +57,24 @@ describe("an experiment that goes well", () => {
     const clientLog = run.files.find(({ path }) => path === "telemetry/client_log.tsv");
     expect(clientLog).toMatchObject({ rows_written: 35, lines: 36 });
     expect(markedProcesses(command.id)).toEqual([]);
+  });
+
+  test("serves models from folders, whose files the manifest names", async () => {
+    const model = join(folder.path, "zoo/net/model");
+    await Bun.write(`${model}.1.clockwork`, specBytes({ pageSize: 2 ** 24 }));
+    await Bun.write(`${model}.measurements`, "weights = 8310000L;\nb1 = 2730000L;\n");
+    await Bun.write(`${model}.1.so`, "");
+    const text = smallExperiment({}).replace('"v100-table1"', '"./zoo"');
+    await folder.write("zoo.ts", text.replace("resnet50_v2", "net"));
+    await using command = new ExperimentCommand(folder, ["zoo.ts", "--results", "out"]);
+    expect(await command.ended).toBe(0);
+    expect(readRun(command.results, "00-rep=1")).toMatchObject({ state: "done", problems: [] });
+    const manifest = readFileSync(join(command.results, "manifest.json"), "utf8");
+    const { inputs } = JSON.parse(manifest) as { inputs: { path: string; bytes: number }[] };
+    expect(inputs).toMatchObject([
+      { path: `${model}.1.clockwork`, bytes: specBytes().length },
+      { path: `${model}.measurements`, bytes: 37 },
+    ]);
   });
 
   test("without a report ends with exit code 0 and no report", async () => {

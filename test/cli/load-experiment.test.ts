@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { UserError } from "#cli/exit-codes.ts";
 import { importExperiment } from "#cli/import-experiment.ts";
+import { specBytes } from "../support/compiled-model.ts";
 import { ExperimentFolder, ROOT } from "../support/experiment-folder.ts";
 import { BROKEN, VALID } from "./broken-experiments.ts";
 import { BROKEN_SEARCHES, VALID_SEARCH } from "./broken-searches.ts";
@@ -198,6 +199,67 @@ export default experiment({ ...base, name: "mine", sweep: { "system.slo": [ms(10
     const { plan, inputs } = await folder.load(await folder.write("mine.ts", source));
     expect(plan.runs[0]?.system.profiles).toBe(profiles);
     expect(inputs).toEqual([{ role: "profiles", path: profiles }]);
+  });
+});
+
+describe("folders of models", () => {
+  const MIB = 2 ** 20;
+  const addModel = async (folder: ExperimentFolder, name: string, pageSize = 16 * MIB) => {
+    const model = `${folder.path}/zoo/${name}/model`;
+    await Bun.write(`${model}.1.clockwork`, specBytes({ pageSize }));
+    await Bun.write(`${model}.measurements`, "weights = 1000L;\nb1 = 100L;\n");
+    await Bun.write(`${model}.1.so`, "a library");
+    return [`${model}.1.clockwork`, `${model}.measurements`];
+  };
+  const source = (...models: readonly string[]) =>
+    VALID.replace('"v100-table1"', '"./zoo"').replace(
+      /models: \{[^}]*\}/,
+      `models: { ${models.map((model) => `${model}: 1`).join(", ")} }`,
+    );
+
+  test("take the place of a table; of the models that are asked for every file counts as input", async () => {
+    using folder = new ExperimentFolder();
+    const net = await addModel(folder, "net");
+    await addModel(folder, "other");
+    const file = await folder.write("mine.ts", source("net"));
+    const { plan, inputs } = await folder.load(file);
+    const system = { profiles: `${folder.path}/zoo`, profilesAreFolders: true };
+    expect(plan.runs[0]?.system).toMatchObject(system);
+    expect(inputs).toEqual(net.map((path) => ({ role: "profiles", path })));
+  });
+
+  test("a model that is not there, or cannot be loaded, is a mistake of the experiment", async () => {
+    using folder = new ExperimentFolder();
+    await addModel(folder, "net");
+    await folder.write("zoo/half/model.1.so", "");
+    await folder.write("zoo/half/model.1.clockwork", "");
+    const file = await folder.write("mine.ts", source("nett", "half"));
+    const { message, exitCode } = await folder.refusal(file);
+    expect(exitCode).toBe(2);
+    expect(blocksOf(message)).toEqual([
+      ["system.models.nett = 1", 'the folder zoo has no model "nett"', 'write "net"'],
+      [
+        "system.models.half = 1",
+        `No measurements file for ${folder.path}/zoo/half/model`,
+        "models there: net",
+      ],
+    ]);
+  });
+
+  test("models with pages of another size than the workers' are refused before anything starts", async () => {
+    using folder = new ExperimentFolder();
+    await addModel(folder, "net", 2 * MIB);
+    const file = await folder.write("mine.ts", source("net"));
+    const { message, exitCode } = await folder.refusal(file);
+    expect(exitCode).toBe(2);
+    expect(blocksOf(message)).toEqual([
+      [
+        "system.pageSize = 16777216 B",
+        "net was compiled for pages of 2097152 B",
+        '"2097152B", for models that all have pages of this size',
+      ],
+    ]);
+    await folder.load(file, { set: ["system.pageSize=2097152B"] });
   });
 });
 

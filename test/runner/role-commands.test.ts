@@ -15,6 +15,16 @@ test("a worker listens on a port of its own choice", () => {
   );
 });
 
+test("workers and clients are told of folders of models, by one path", () => {
+  const system = { ...run.system, profiles: "/zoo", profilesAreFolders: true } as const;
+  const worker = workerCommand({ ...run, system }, { address: "127.0.0.1", index: 0 }).join(" ");
+  expect(worker).toContain(" --model-dir /zoo ");
+  expect(worker).not.toContain("--profiles");
+  const folders = { run: "/r", telemetry: "/r/telemetry", logs: "/r/logs", plan: "/plan.json" };
+  const place = { controller: "127.0.0.1:9", folders, index: 0 };
+  expect(clientCommand({ ...run, system }, place).join(" ")).toContain(" --model-dir /zoo ");
+});
+
 test("a worker gets the run's noise and seed, and a number of its own", () => {
   const noise: Noise = {
     jitterCv: 0.05,
