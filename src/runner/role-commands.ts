@@ -5,6 +5,7 @@ import type { RunCast } from "#runner/run-events.ts";
 import { formatDuration } from "#stdx/quantity.ts";
 import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
 import { LOGS } from "#telemetry/logs.ts";
+import { WORKER_LOG } from "#telemetry/worker-log.ts";
 import { generatorsOf } from "#workload/share.ts";
 
 /** How the roles' program is started, such as `bun …/main.ts clockwork`, and from which folder. */
@@ -130,6 +131,9 @@ export const outputPath = (folders: RunFolders, name: string): string =>
 
 /** The logs that a run leaves behind when it goes well: those of the controller, and one of each load generator. */
 export const logFilesOf = (run: PlannedRun): readonly string[] => [
-  ...LOGS.map(({ file }) => file).filter((file) => file !== CLIENT_LOG.file),
+  // Workers write theirs only where they are told to, which runs do not.
+  ...LOGS.map(({ file }) => file).filter(
+    (file) => file !== CLIENT_LOG.file && file !== WORKER_LOG.file,
+  ),
   ...castOf(run).clients.map((_, index) => clientLogFile(index)),
 ];

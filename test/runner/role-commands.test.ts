@@ -2,7 +2,13 @@
 import { expect, test } from "bun:test";
 import { NOISE_DEFAULTS } from "#experiment/noise-schema.ts";
 import type { Noise } from "#experiment/resolved.ts";
-import { castOf, clientCommand, controllerCommand, workerCommand } from "#runner/role-commands.ts";
+import {
+  castOf,
+  clientCommand,
+  controllerCommand,
+  logFilesOf,
+  workerCommand,
+} from "#runner/role-commands.ts";
 import { NO_NOISE, parseNoise } from "#serving/worker/noise-options.ts";
 import { ns } from "#stdx/nanos.ts";
 import { plannedRun } from "../support/planned-runs.ts";
@@ -62,6 +68,17 @@ test("a client reads its run from the stored plan", () => {
   expect(clientCommand(run, { controller: "127.0.0.1:9", folders, index: 0 }).join(" ")).toBe(
     "client 127.0.0.1:9 --plan /plan.json --run 00-rep=1 --log-dir /r/telemetry --control",
   );
+});
+
+test("a run leaves a log of each load generator, and none of its workers", () => {
+  const workload = { ...run.workload, generators: 2 };
+  const files = logFilesOf({ ...run, workload } as typeof run);
+  expect(files.filter((file) => file.startsWith("client_log"))).toEqual([
+    "client_log.tsv",
+    "client_log.1.tsv",
+  ]);
+  expect(files).toContain("clockwork_request_log.tsv");
+  expect(files.join(" ")).not.toContain("worker_log");
 });
 
 test("the cast has one worker process per worker", () => {
