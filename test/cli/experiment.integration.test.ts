@@ -73,7 +73,7 @@ describe("an experiment that goes well", () => {
     const { inputs } = JSON.parse(manifest) as { inputs: { path: string; bytes: number }[] };
     expect(inputs).toMatchObject([
       { path: `${model}.1.clockwork`, bytes: specBytes().length },
-      { path: `${model}.measurements`, bytes: 37 },
+      { path: `${model}.measurements`, bytes: 35 },
     ]);
   });
 
