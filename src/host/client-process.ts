@@ -2,6 +2,7 @@
 import { Alarm } from "#host/alarm.ts";
 import { fromStated, toDrainedLine, toProgressLine, toStated } from "#host/client-lines.ts";
 import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
+import { handshakeKey } from "#host/handshake.ts";
 import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
 import { InputBlocks } from "#host/input-block.ts";
 import { connect, type Link } from "#host/link.ts";
@@ -39,6 +40,8 @@ export interface ClientProcessOptions {
   /** The controller's client port. */
   readonly host: string;
   readonly port: number;
+  /** What the controller asks for. */
+  readonly secret?: Uint8Array | null;
   /** Where the client's log goes; null writes none. */
   readonly logDir: string | null;
   /** What to send and when; the process adds inputs and limits. */
@@ -107,7 +110,7 @@ export class ClientProcess {
   /** Connects, loads, sends, drains; settles once the log is closed. */
   async run(): Promise<ClientEnding> {
     if (!this.#openLog()) return await this.#close();
-    const { host, port, load, onStatus } = this.#options;
+    const { host, port, secret, load, onStatus } = this.#options;
     const connected = await connect({
       endpoint: ENDPOINTS.client,
       isNative: true,
@@ -115,6 +118,7 @@ export class ClientProcess {
       loop: this.#loop,
       host,
       port,
+      secret: handshakeKey(secret, "client"),
       timeoutMs: toMs(load.readyLimit),
       signal: this.#giveUpConnecting.signal,
       accept: ({ sync }) => ({

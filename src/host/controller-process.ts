@@ -1,15 +1,22 @@
 /** The controller role as a process: drives the state machine behind real connections, clock and logs. */
 import { actionToWire } from "#host/action-mapping.ts";
 import { Alarm } from "#host/alarm.ts";
-import { AnswerLane, type OnRequest } from "#host/answer-lane.ts";
+import type { AllowList } from "#host/allow-list.ts";
+import {
+  ClientPort,
+  type ClientPortLimits,
+  DEFAULT_CLIENT_LIMITS,
+  type ReceivedRequest,
+} from "#host/client-port.ts";
 import { type Clock, startClock } from "#host/clock.ts";
 import { ControllerLogs } from "#host/controller-logs.ts";
+import { handshakeKey } from "#host/handshake.ts";
 import { InputBlocks } from "#host/input-block.ts";
-import { type Link, type LinkHandlers, type Listener, listen } from "#host/link.ts";
+import { exposureWarning } from "#host/listener.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { type MetricsEndpoint, openMetrics } from "#host/metrics-endpoint.ts";
-import { requestFromWire, responseToWire, toPayload } from "#host/wire-mapping.ts";
+import { toPayload } from "#host/wire-mapping.ts";
 import { type Address, WorkerLinks } from "#host/worker-links.ts";
 import {
   CONTROLLER_TYPES,
@@ -24,13 +31,18 @@ import { assertNever } from "#stdx/assert.ts";
 import { ControllerCounters } from "#telemetry/controller-counters.ts";
 import type { TelemetryDialect } from "#telemetry/schema.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
-import { ENDPOINTS } from "#wire/messages.ts";
 
 export interface ControllerProcessOptions {
   readonly controller: Omit<ControllerOptions, "workerCount" | "inputFor">;
   readonly workers: readonly Address[];
   /** Where clients connect; port 0 takes any free one. */
   readonly clients: Address;
+  /** What clients may hold of the process; the defaults where absent. */
+  readonly clientLimits?: Partial<ClientPortLimits>;
+  /** Asked of clients, and of workers, which ask for it, too. */
+  readonly secret?: Uint8Array | null;
+  /** Where clients may come from. */
+  readonly allow?: AllowList | null;
   /** Invent an input for a request that came without one. */
   readonly generateInputs: boolean;
   /** How long to go on trying to reach each worker. */
@@ -50,15 +62,6 @@ export type ControllerEnding =
   | { readonly ok: true }
   | { readonly ok: false; readonly message: string };
 
-type ClientLink = Link<typeof ENDPOINTS.controllerForClients>;
-
-interface Client {
-  readonly link: ClientLink;
-  readonly lane: AnswerLane;
-}
-
-/** Some ms of work: results of workers, which come in between, keep GPUs busy and must not wait long. */
-const REQUESTS_PER_TURN = 64;
 const TRAFFIC_INTERVAL_MS = 10_000;
 
 /** One controller for as long as the process lives. Make it, `run` it, `stop` it. */
@@ -69,10 +72,10 @@ export class ControllerProcess {
   readonly #controller: ControllerMachine;
   readonly #alarm: Alarm;
   readonly #ended = Promise.withResolvers<ControllerEnding>();
-  readonly #clients = new Map<number, Client>();
+  /** Requests of one read, which are dealt with together. */
+  readonly #came: ReceivedRequest[] = [];
   readonly #workers: WorkerLinks;
-  #nextConnectionId = 0;
-  #listener: Listener | null = null;
+  #clients: ClientPort | null = null;
   #logs: ControllerLogs | null = null;
   /** Null unless somebody may read them. */
   readonly #counters: ControllerCounters | null;
@@ -88,6 +91,7 @@ export class ControllerProcess {
       clock: this.#clock,
       loop: this.#loop,
       connectTimeoutMs,
+      secret: options.secret ?? null,
       onEvent: (event) => this.#step(event),
       onLine,
     });
@@ -119,10 +123,7 @@ export class ControllerProcess {
       () => onLine(this.#workers.trafficLine(seconds)),
       TRAFFIC_INTERVAL_MS,
     );
-    const peers = () => [
-      ...[...this.#clients.values()].map(({ link }) => link),
-      ...this.#workers.open,
-    ];
+    const peers = () => [...(this.#clients?.links ?? []), ...this.#workers.open];
     const report = new LoopReport({ clock: this.#clock, loop: this.#loop, peers, onStatus });
     try {
       if ((await this.#listen()) && (await this.#openMetrics())) {
@@ -162,26 +163,34 @@ export class ControllerProcess {
       const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
       for (const line of parameterText({ ...controller, inputFor })) onLine(line);
     }
-    const where = `${clients.host}:${this.#listener?.port ?? clients.port}`;
+    const where = `${clients.host}:${this.#clients?.port ?? clients.port}`;
     onLine(`IO service thread listening for clients on ${where}`);
   }
 
   async #listen(): Promise<boolean> {
-    const { clients } = this.#options;
-    const listening = await listen({
-      endpoint: ENDPOINTS.controllerForClients,
+    const { clients, clientLimits, secret = null, allow = null, onLine } = this.#options;
+    const warning = exposureWarning(clients.host, { secret, allow });
+    if (warning !== null) onLine(warning);
+    const opened = await ClientPort.open({
+      ...clients,
       clock: this.#clock,
       loop: this.#loop,
-      ...clients,
-      messagesPerTurn: REQUESTS_PER_TURN,
-      accept: (link) => this.#acceptClient(link),
+      limits: { ...DEFAULT_CLIENT_LIMITS, ...clientLimits },
+      secret: handshakeKey(secret, "client"),
+      allow,
+      events: {
+        onRequest: (request) => void this.#came.push(request),
+        // Together, as the original's admission threads take all that came while they slept.
+        onRead: () => {
+          if (this.#came.length > 0) this.#step(...this.#came.splice(0));
+        },
+        onDown: (connectionId) => this.#step({ kind: "client_down", connectionId }),
+      },
+      onLine,
     });
-    if (!listening.ok) {
-      this.#end({ ok: false, message: listening.error.message });
-      return false;
-    }
-    this.#listener = listening.value;
-    return true;
+    if (opened.ok) this.#clients = opened.value;
+    else this.#end({ ok: false, message: opened.error.message });
+    return opened.ok;
   }
 
   async #openMetrics(): Promise<boolean> {
@@ -192,7 +201,7 @@ export class ControllerProcess {
       ...metrics,
       page: () => {
         const workers = this.#workers.open.length;
-        return counters.text({ clients: this.#clients.size, workers });
+        return counters.text({ clients: this.#clients?.links.length ?? 0, workers });
       },
     });
     if (opened.ok) {
@@ -200,31 +209,6 @@ export class ControllerProcess {
       onLine(`Metrics on http://${metrics.host}:${opened.value.port}/metrics`);
     } else this.#end({ ok: false, message: opened.error.message });
     return opened.ok;
-  }
-
-  #acceptClient(link: ClientLink): LinkHandlers<typeof ENDPOINTS.controllerForClients> {
-    const connectionId = this.#nextConnectionId++;
-    const came: ControllerEvent[] = [];
-    const onRequest: OnRequest = (messageId, request, arrival) =>
-      void came.push({ kind: "request", connectionId, messageId, arrival, request });
-    const lane = new AnswerLane(onRequest, this.#clock, link.sync);
-    this.#clients.set(connectionId, { link, lane });
-    return {
-      onMessage: (frame, arrival) => {
-        const { messageId, message } = requestFromWire(frame);
-        onRequest(messageId, message, arrival);
-      },
-      lane,
-      // Together, as the original's admission threads take all that came while they slept.
-      onRead: () => {
-        if (came.length > 0) this.#step(...came.splice(0));
-      },
-      onClose: ({ message }) => {
-        this.#clients.delete(connectionId);
-        this.#options.onLine(`Closing client connection, reason: ${message}`);
-        this.#step({ kind: "client_down", connectionId });
-      },
-    };
   }
 
   async #connectWorkers(): Promise<void> {
@@ -245,7 +229,7 @@ export class ControllerProcess {
         this.#workers.send(effect.worker, actionToWire(effect.action, this.#clock));
         break;
       case "respond":
-        this.#respond(effect);
+        this.#clients?.respond(effect.connectionId, effect);
         break;
       case "request_done":
         this.#logs?.request(effect.record);
@@ -259,7 +243,7 @@ export class ControllerProcess {
         this.#options.onLine(effect.line);
         break;
       case "ready": {
-        const port = this.#listener?.port ?? null;
+        const port = this.#clients?.port ?? null;
         this.#options.onStatus({ event: "ready", role: "controller", port });
         break;
       }
@@ -272,13 +256,6 @@ export class ControllerProcess {
       default:
         assertNever(effect);
     }
-  }
-
-  /** A client that has left gets no response. */
-  #respond(effect: Extract<ControllerEffect, { readonly kind: "respond" }>): void {
-    const client = this.#clients.get(effect.connectionId);
-    if (client === undefined || client.link.sendDirect(client.lane, effect)) return;
-    client.link.send(responseToWire(effect.response, effect.messageId));
   }
 
   #end(ending: ControllerEnding): void {
@@ -297,7 +274,7 @@ export class ControllerProcess {
     this.#logs?.close();
     const message = "the controller is ending";
     await Promise.all([
-      this.#listener?.close(),
+      this.#clients?.close(),
       this.#metrics?.close(),
       this.#workers.close(message),
     ]);

@@ -1,5 +1,6 @@
 /** Takes the messages of one connection off what is read from it, a bounded number per turn of the event loop. */
 import { type Clock, fromAbsolute, toAbsolute } from "#host/clock.ts";
+import { beginsHandshake } from "#host/handshake.ts";
 import type { Link, LinkHandlers } from "#host/link.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import type { StreamSocket } from "#host/stream-socket.ts";
@@ -34,6 +35,7 @@ export class LinkReader<E extends Endpoint> {
   readonly #instants = { readAt: ZERO_NS, takenAt: ZERO_NS };
   /** Chunks that came although the socket was paused. */
   readonly #unread: { readonly chunk: Uint8Array; readonly readAt: Nanos }[] = [];
+  #hasRead = false;
   /** Whether the decoder holds the rest of a chunk for a later turn. */
   #isBehind = false;
   /** Whether the owner wants nothing to be read. */
@@ -58,6 +60,16 @@ export class LinkReader<E extends Endpoint> {
     return this.#decoder.isAtBoundary;
   }
 
+  /** Bytes of memory that hold a message which has not arrived whole. */
+  get partialBytes(): number {
+    return this.#decoder.partialBytes;
+  }
+
+  /** When the last bytes came of a message that has not arrived whole; null where there is none. */
+  get unfinishedSince(): Nanos | null {
+    return this.#decoder.isAtBoundary ? null : this.#instants.readAt;
+  }
+
   pause(): void {
     this.#isHeld = true;
     this.#socket.pause();
@@ -70,6 +82,12 @@ export class LinkReader<E extends Endpoint> {
 
   onData(chunk: Uint8Array): void {
     if (!this.#link.isOpen) return;
+    if (!this.#hasRead && beginsHandshake(chunk)) {
+      const message = `${this.#link.peer} uses a shared secret, and this side has none`;
+      this.#link.abort("protocol_error", message);
+      return;
+    }
+    this.#hasRead = true;
     const readAt = this.#clock.now();
     if (this.#isBehind) {
       this.#unread.push({ chunk, readAt });

@@ -15,16 +15,15 @@
  *
  * `frame` is narrowed by `frame.name`; wire-mapping.ts turns frames into the roles' messages and back.
  */
-import { createServer, type Server } from "node:net";
 import { type Clock, clampNanos, toAbsolute } from "#host/clock.ts";
 import type { DirectLane } from "#host/direct-lane.ts";
 import { joinSmall } from "#host/join-small.ts";
 import { LinkReader } from "#host/link-reader.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import type { StreamSocket } from "#host/stream-socket.ts";
-import { type DialOptions, dialUntil, explainListen, type LinkError, portOf } from "#host/tcp.ts";
+import { type DialOptions, dialUntil, type LinkError } from "#host/tcp.ts";
 import type { Nanos } from "#stdx/nanos.ts";
-import { err, ok, type Result } from "#stdx/result.ts";
+import { ok, type Result } from "#stdx/result.ts";
 import { ClockSync } from "#wire/clock-sync.ts";
 import { bodyBytesOf, encodeHead, type FrameLimits } from "#wire/framing.ts";
 import type { Endpoint, IncomingFrame, MessageSet, OutgoingFrame } from "#wire/messages.ts";
@@ -76,6 +75,8 @@ export interface LinkOptions<E extends Endpoint> {
   readonly limits?: FrameLimits;
   /** A peer that lets more than this pile up unread is disconnected. */
   readonly queueBytesMax?: number;
+  /** Nothing is read from a peer that lets more than this pile up unread, until it has taken half of it; no limit unless said. */
+  readonly pauseReadingAtBytes?: number;
   /** No more are handled in one turn of the event loop, so that other connections get theirs; all unless given. */
   readonly messagesPerTurn?: number;
 }
@@ -113,6 +114,11 @@ export class Link<E extends Endpoint> {
   #isFlushPlanned = false;
   /** True from a write that the kernel did not take whole until the socket has drained. */
   #isBlocked = false;
+  /** When the kernel last took something of what waits; null while nothing waits. */
+  #blockedSince: Nanos | null = null;
+  readonly #pauseReadingAtBytes: number;
+  /** The peer does not read, so that nothing is read from it. */
+  #isHeldBack = false;
   /** Present once the end has been decided, here or by the peer. */
   #reason: CloseReason | null = null;
 
@@ -123,6 +129,7 @@ export class Link<E extends Endpoint> {
     this.#clock = options.clock;
     this.#loop = options.loop;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.#pauseReadingAtBytes = options.pauseReadingAtBytes ?? Number.POSITIVE_INFINITY;
     this.peer = `${socket.remoteAddress ?? options.host}:${socket.remotePort ?? options.port}`;
     const { promise, resolve } = Promise.withResolvers<CloseReason>();
     this.closed = promise;
@@ -148,6 +155,16 @@ export class Link<E extends Endpoint> {
   get queuedBytes(): number {
     const laneBytes = this.#handlers.lane?.out.queuedBytes ?? 0;
     return laneBytes + this.#queuedFrameBytes + this.#socket.writableLength;
+  }
+
+  /** Bytes of a message that has not arrived whole. */
+  get partialBytes(): number {
+    return this.#reader.partialBytes;
+  }
+
+  /** Since when the peer has neither taken what waits for it nor gone on with a message that it began; null while it owes nothing. */
+  get stalledSince(): Nanos | null {
+    return this.#isBlocked ? this.#blockedSince : this.#reader.unfinishedSince;
   }
 
   /** This side's clock minus the peer's, held at 52 days; 0 until the peer has reported. */
@@ -193,6 +210,10 @@ export class Link<E extends Endpoint> {
   }
 
   #planFlush(): void {
+    if (!this.#isHeldBack && this.queuedBytes > this.#pauseReadingAtBytes) {
+      this.#isHeldBack = true;
+      this.pause();
+    }
     if (this.#isFlushPlanned || this.#isBlocked) return;
     this.#isFlushPlanned = true;
     queueMicrotask(this.#onTurnEnd);
@@ -252,6 +273,7 @@ export class Link<E extends Endpoint> {
 
   #onDrain(): void {
     this.#isBlocked = false;
+    this.#blockedSince = null;
     this.#flushCounted();
   }
 
@@ -274,6 +296,11 @@ export class Link<E extends Endpoint> {
       if (this.#socket.writableLength === 0) taken.push(...this.#queue.slice(first, next));
     }
     this.#queue = next === 0 ? this.#queue : this.#queue.slice(next);
+    if (this.#isBlocked) this.#blockedSince ??= this.#clock.now();
+    if (this.#isHeldBack && this.queuedBytes <= this.#pauseReadingAtBytes / 2) {
+      this.#isHeldBack = false;
+      this.resume();
+    }
     this.#tellSent(taken);
   }
 
@@ -315,47 +342,9 @@ export class Link<E extends Endpoint> {
   }
 }
 
-/** An open port. */
-export interface Listener {
-  /** The actual port, also when 0 was asked for. */
-  readonly port: number;
-  /** Accepts no more and closes every connection; settles when all are gone. */
-  close(): Promise<void>;
-}
-
-/** Opens a port and accepts any number of connections; fails with a message that names the port. */
-export const listen = <E extends Endpoint>(
-  options: LinkOptions<E>,
-): Promise<Result<Listener, LinkError>> => {
-  const { promise, resolve } = Promise.withResolvers<Result<Listener, LinkError>>();
-  const links = new Set<Link<E>>();
-  const server = createServer((socket) => {
-    const link = new Link(socket, options);
-    links.add(link);
-    void link.closed.then(() => links.delete(link));
-  });
-  server.on("error", (error: Error) => {
-    resolve(err(explainListen(error, options.host, options.port)));
-  });
-  server.listen({ host: options.host, port: options.port }, () => {
-    resolve(ok({ port: portOf(server), close: () => closeServer(server, links) }));
-  });
-  return promise;
-};
-
-const closeServer = async <E extends Endpoint>(
-  server: Server,
-  links: ReadonlySet<Link<E>>,
-): Promise<void> => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  await Promise.all([...links].map((link) => link.close("the listener was closed")));
-  await promise;
-};
-
 export type ConnectOptions<E extends Endpoint> = LinkOptions<E> & DialOptions;
 
-/** Connects, trying again while the other side is not there yet; the first resolved address only, as the original does. */
+/** Connects, trying again while the other side is not there yet; with a secret, both sides prove that they have it. */
 export const connect = async <E extends Endpoint>(
   options: ConnectOptions<E>,
 ): Promise<Result<Link<E>, LinkError>> => {

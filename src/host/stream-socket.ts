@@ -2,8 +2,6 @@
  * A connected TCP socket as a link uses it: one of Node's, or one of the runtime's own, which makes far less garbage
  * per message and so fewer pauses. Only what a link needs is there, and it behaves as Node's does.
  */
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import type { Socket } from "bun";
 
 /** The part of Node's socket that a link uses. */
@@ -52,12 +50,11 @@ export class NativeSocket implements StreamSocket {
     this.remotePort = port;
   }
 
-  /** Connects; rejects with the system's code as Node does. */
+  /** Connects to an address; rejects with the system's code as Node does. */
   static async connect(host: string, port: number): Promise<NativeSocket> {
     const own = new NativeSocket(host, port);
     own.#socket = await Bun.connect({
-      // The original is IPv4 only; a literal IPv6 address is taken as it is.
-      hostname: isIP(host) === 0 ? (await lookup(host, { family: 4 })).address : host,
+      hostname: host,
       port,
       socket: {
         data: (_, chunk) => own.#onData(chunk),

@@ -1,5 +1,7 @@
 /** Opens one TCP connection, and says in plain words why a port could not be opened or reached. */
-import { type Server, Socket } from "node:net";
+import { lookup } from "node:dns/promises";
+import { isIP, type Server, Socket } from "node:net";
+import { connectingSide, type HandshakeKey, runHandshake } from "#host/handshake.ts";
 import { NativeSocket, type StreamSocket } from "#host/stream-socket.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 
@@ -40,6 +42,10 @@ export interface DialOptions {
   readonly signal?: AbortSignal;
   /** With a socket of the runtime's own, which makes little garbage: for those who must not pause. */
   readonly isNative?: boolean;
+  /** Shared with the other side, which must prove that it has it, too; without one there is no handshake. */
+  readonly secret?: HandshakeKey | null;
+  /** The addresses of a name; the system's unless said. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 /** Failures that may pass when the other side starts later. */
@@ -59,22 +65,63 @@ const DIAL_HINTS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host name",
 };
 
-/** One attempt to connect, which ends after `timeoutMs` or with the signal. */
+/** One attempt to connect to an address, which ends after `timeoutMs` or with the signal. */
 type Dial<S extends StreamSocket> = (
   options: DialOptions,
   timeoutMs: number,
 ) => Promise<Result<S, LinkError>>;
 
+/** IPv4 first, as the original has nothing else. */
+const addressesOf = async (host: string): Promise<readonly string[]> => {
+  if (isIP(host) !== 0) return [host];
+  const found = await lookup(host, { all: true });
+  return found.toSorted((a, b) => a.family - b.family).map(({ address }) => address);
+};
+
+/** Tries every address of the host in turn; what is left of the time is for all of them. The error is the last one's. */
+const dialAny = async (
+  options: DialOptions,
+  timeoutMs: number,
+): Promise<Result<StreamSocket, LinkError>> => {
+  const dial: Dial<StreamSocket> = options.isNative === true ? dialNative : dialNode;
+  if (options.signal?.aborted === true) return err({ code: "ABORTED", message: "aborted" });
+  let addresses: readonly string[];
+  try {
+    addresses = await (options.resolve ?? addressesOf)(options.host);
+  } catch (error) {
+    const code = codeOf(error as Error);
+    return err({ code, message: DIAL_HINTS[code] ?? String(error) });
+  }
+  let last: Result<StreamSocket, LinkError> = err({ code: "ENOTFOUND", message: "no address" });
+  const endMs = performance.now() + timeoutMs;
+  for (const [index, host] of addresses.entries()) {
+    const shareMs = (endMs - performance.now()) / (addresses.length - index);
+    last = await dial({ ...options, host }, Math.max(shareMs, RETRY_MS));
+    if (last.ok || last.error.code === "ABORTED") return last;
+  }
+  return last;
+};
+
+/** The handshake on a new connection, where there is a secret. */
+const prove = async (
+  socket: StreamSocket,
+  { secret = null, host, port }: DialOptions,
+): Promise<Result<StreamSocket, LinkError>> => {
+  if (secret === null) return ok(socket);
+  const proven = await runHandshake(socket, connectingSide(secret));
+  if (proven.ok) return ok(socket);
+  return err({ code: "HANDSHAKE", message: `${host}:${port} ${proven.error}` });
+};
+
 /** Connects, trying again while nobody listens; the socket is then the caller's, and hands out nothing before it is asked to. */
 export const dialUntil = async (options: DialOptions): Promise<Result<StreamSocket, LinkError>> => {
-  const dial: Dial<StreamSocket> = options.isNative === true ? dialNative : dialNode;
   const { timeoutMs } = options;
   const startMs = performance.now();
   const where = `${options.host}:${options.port}`;
   for (;;) {
     const leftMs = timeoutMs - (performance.now() - startMs);
-    const attempt = await dial(options, Math.max(leftMs, options.attemptMs ?? RETRY_MS));
-    if (attempt.ok) return attempt;
+    const attempt = await dialAny(options, Math.max(leftMs, options.attemptMs ?? RETRY_MS));
+    if (attempt.ok) return await prove(attempt.value, options);
     const { code, message } = attempt.error;
     const waitedMs = Math.round(performance.now() - startMs);
     if (code === "ABORTED") return err({ code, message: `gave up connecting to ${where}` });
@@ -117,8 +164,7 @@ const dialNode: Dial<Socket> = (options, timeoutMs) => {
   signal?.addEventListener("abort", onAbort);
   socket.once("error", onError);
   socket.once("connect", onConnect);
-  // The original is IPv4 only; a literal IPv6 address is taken as it is.
-  socket.connect({ host, port, family: host.includes(":") ? 6 : 4 });
+  socket.connect({ host, port, family: isIP(host) });
   if (signal?.aborted) onAbort();
   return promise;
 };

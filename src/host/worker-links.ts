@@ -1,5 +1,6 @@
 /** The controller's connections to its workers: opened one after the other, and opened anew when they are lost. */
 import type { Clock } from "#host/clock.ts";
+import { handshakeKey } from "#host/handshake.ts";
 import { connect, type Link } from "#host/link.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
@@ -22,6 +23,8 @@ export interface WorkerLinksOptions {
   readonly loop: LoopStatistics;
   /** How long to go on trying to reach each worker at the start. */
   readonly connectTimeoutMs: number;
+  /** What workers ask for. */
+  readonly secret: Uint8Array | null;
   readonly onEvent: (event: ControllerEvent) => void;
   /** Takes lines for people. */
   readonly onLine: (line: string) => void;
@@ -97,13 +100,14 @@ export class WorkerLinks {
     worker: number,
     patience: { readonly timeoutMs: number; readonly attemptMs?: number },
   ): Promise<Result<void, LinkError>> {
-    const { addresses, clock, loop, onEvent, onLine } = this.#options;
+    const { addresses, clock, loop, secret, onEvent, onLine } = this.#options;
     const connected = await connect({
       ...(addresses[worker] as Address),
       ...patience,
       endpoint: ENDPOINTS.controllerForWorkers,
       clock,
       loop,
+      secret: handshakeKey(secret, "worker"),
       signal: this.#stop.signal,
       accept: () => ({
         onMessage: (frame, received) => {
@@ -150,6 +154,7 @@ export class WorkerLinks {
       if (signal.aborted) return;
       const connected = await this.#connect(worker, { timeoutMs: 0, attemptMs: ATTEMPT_MS });
       if (connected.ok) return;
+      if (connected.error.code === "HANDSHAKE") this.#options.onLine(connected.error.message);
     }
   }
 }

@@ -2,14 +2,11 @@
 
 import { actionFromWire } from "#host/action-mapping.ts";
 import { Alarm } from "#host/alarm.ts";
+import type { AllowList } from "#host/allow-list.ts";
 import { type Clock, startClock } from "#host/clock.ts";
-import {
-  type CloseReason,
-  type Link,
-  type LinkHandlers,
-  type Listener,
-  listen,
-} from "#host/link.ts";
+import { handshakeKey } from "#host/handshake.ts";
+import { type CloseReason, type Link, type LinkHandlers } from "#host/link.ts";
+import { exposureWarning, type Listener, listen } from "#host/listener.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { napping } from "#host/pauses.ts";
@@ -34,6 +31,10 @@ export interface WorkerProcessOptions {
   readonly bind: string;
   /** 0 for any free one. */
   readonly port: number;
+  /** Asked of controllers. */
+  readonly secret?: Uint8Array | null;
+  /** Where controllers may come from. */
+  readonly allow?: AllowList | null;
   readonly worker: WorkerOptions;
   /** Payloads that it is given and that it returns hold bytes (wire-mapping.ts). */
   readonly device: Device;
@@ -94,13 +95,18 @@ export class WorkerProcess {
 
   /** Listens until stopped; fails, with the reason, where it cannot listen. */
   async run(): Promise<Result<void, string>> {
-    const { bind, port, onLine, onStatus } = this.#options;
+    const { bind, port, secret = null, allow = null, onLine, onStatus } = this.#options;
+    const warning = exposureWarning(bind, { secret, allow });
+    if (warning !== null) onLine(warning);
     const listening = await listen({
       endpoint: ENDPOINTS.worker,
       clock: this.#clock,
       loop: this.#loop,
       host: bind,
       port,
+      secret: handshakeKey(secret, "worker"),
+      allow,
+      onRefused: (message) => onLine(`Refused a controller: ${message}`),
       accept: (link) => this.#accept(link),
     });
     if (!listening.ok) return err(listening.error.message);

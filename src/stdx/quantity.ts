@@ -75,3 +75,12 @@ export const formatDuration = (value: Nanos): string => {
   }
   return `${value}ns`;
 };
+
+/** The shortest exact way to write a size in binary units: 2^33 is "8GiB". */
+export const formatBytes = (value: number): string => {
+  for (const unit of ["GiB", "MiB", "KiB"] as const) {
+    const size = BYTE_UNITS[unit] as number;
+    if (value !== 0 && value % size === 0) return `${value / size}${unit}`;
+  }
+  return `${value}B`;
+};

@@ -84,6 +84,11 @@ export class FrameDecoder<M extends MessageSet> {
     );
   }
 
+  /** Bytes of memory that hold a message which has not arrived whole. */
+  get partialBytes(): number {
+    return this.#partial?.length ?? 0;
+  }
+
   /** Hands over the next chunk, read at `readAt`; only after `next` has returned null. Borrows `chunk` until then. */
   push(chunk: Uint8Array, readAt: number): void {
     assert(this.#offset === this.#chunk.length || this.#error !== null, "the last chunk is unread");

@@ -11,7 +11,8 @@ import {
   ControllerProcess,
   type ControllerProcessOptions,
 } from "#host/controller-process.ts";
-import { connect, type Link, listen } from "#host/link.ts";
+import { connect, type Link } from "#host/link.ts";
+import { listen } from "#host/listener.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { EMPTY_PAYLOAD, requestToWire, responseFromWire } from "#host/wire-mapping.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";

@@ -2,7 +2,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { AnswerLane } from "#host/answer-lane.ts";
 import { startClock } from "#host/clock.ts";
-import { connect, type Listener, listen } from "#host/link.ts";
+import { connect } from "#host/link.ts";
+import { type Listener, listen } from "#host/listener.ts";
 import { requestToWire } from "#host/wire-mapping.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import { ENDPOINTS } from "#wire/messages.ts";

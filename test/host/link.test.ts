@@ -2,14 +2,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect as connectRaw, createServer, type Socket } from "node:net";
 import { type Clock, startClock } from "#host/clock.ts";
-import {
-  type CloseReason,
-  connect,
-  type Link,
-  type LinkHandlers,
-  type Listener,
-  listen,
-} from "#host/link.ts";
+import { type CloseReason, connect, type Link, type LinkHandlers } from "#host/link.ts";
+import { type Listener, listen } from "#host/listener.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 import type { REQUESTS } from "#wire/messages.ts";
 import { ENDPOINTS, type IncomingFrame, type RESPONSES } from "#wire/messages.ts";

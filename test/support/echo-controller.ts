@@ -1,6 +1,7 @@
 /** A controller that loads every model at once and answers every request as a test or a measurement wants it to. */
 import type { Clock } from "#host/clock.ts";
-import { type Link, listen } from "#host/link.ts";
+import type { Link } from "#host/link.ts";
+import { listen } from "#host/listener.ts";
 import { requestFromWire, responseToWire } from "#host/wire-mapping.ts";
 import type { ClientRequest, ClientResponse } from "#serving/messages.ts";
 import { STATUS } from "#serving/status.ts";

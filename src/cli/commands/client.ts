@@ -7,6 +7,7 @@ import { readCountTrace } from "#cli/count-trace.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { ParquetTexts } from "#cli/parquet-traces.ts";
 import { parsePlannedRun } from "#cli/planned-run.ts";
+import { readSecret, secretOption } from "#cli/shared-secret.ts";
 import {
   isReplay,
   layoutOf,
@@ -33,6 +34,7 @@ interface ClientFlags {
   readonly control?: true;
   readonly modelDir: string;
   readonly clientId: number;
+  readonly secretFile?: string;
   readonly pacing: "nap" | "spin";
 }
 
@@ -218,6 +220,7 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
       parseClientId,
       0,
     )
+    .addOption(secretOption())
     .addOption(
       new Option("--pacing <how>", "between requests: nap, or spin on a core of its own")
         .choices(["nap", "spin"])
@@ -229,6 +232,7 @@ export const registerClientCommand = (program: Command, context: CliContext): vo
       const client = new ClientProcess({
         host,
         port,
+        secret: readSecret(flags.secretFile, context),
         logDir: flags.logDir === undefined ? null : resolve(context.cwd, flags.logDir),
         load: toLoad(run, flags, context.cwd),
         hasInputs: run.workload.inputs,

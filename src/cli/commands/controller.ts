@@ -4,6 +4,14 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import {
+  addLimitOptions,
+  clientLimitsOf,
+  type LimitFlags,
+  requestLimitsOf,
+} from "#cli/limit-options.ts";
+import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
+import type { AllowList } from "#host/allow-list.ts";
 import { ControllerProcess, type ControllerProcessOptions } from "#host/controller-process.ts";
 import { watchLifeline } from "#host/lifeline.ts";
 import type { Address } from "#host/worker-links.ts";
@@ -15,7 +23,7 @@ import { formatDuration, parseDuration } from "#stdx/quantity.ts";
 import { TELEMETRY_DIALECTS, type TelemetryDialect } from "#telemetry/schema.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 
-interface ControllerFlags {
+interface ControllerFlags extends LimitFlags {
   readonly clientPort: number;
   readonly bind: string;
   readonly generateInputs?: true;
@@ -31,6 +39,8 @@ interface ControllerFlags {
   readonly connectTimeout: Nanos;
   readonly telemetryDialect: TelemetryDialect;
   readonly metrics?: Address;
+  readonly secretFile?: string;
+  readonly allow?: AllowList;
   readonly lifeline?: true;
 }
 
@@ -197,8 +207,8 @@ const toOptions = (
       startsWarm: flags.startWarm ?? defaults.startsWarm,
       loadStageTimeout:
         flags.loadStageTimeout ?? defaults.loadStageTimeout ?? DEFAULT_OPTIONS.loadStageTimeout,
-      requestLimits: DEFAULT_OPTIONS.requestLimits,
-      modelsMax: DEFAULT_OPTIONS.modelsMax,
+      requestLimits: requestLimitsOf(flags),
+      modelsMax: flags.modelsMax,
     },
   };
 };
@@ -307,7 +317,9 @@ export const registerControllerCommand = (program: Command, context: CliContext)
       "[OPTIONS...]",
       `by position, as in the original: ${POSITIONS.map(([name]) => name).join(" ")} (times in ns)`,
     );
-  addSchedulerOptions(command)
+  addLimitOptions(addSchedulerOptions(command))
+    .addOption(secretOption())
+    .addOption(allowOption("clients"))
     .option("--client-port <port>", "port for clients, 0 for any free one", parsePort, CLIENT_PORT)
     .option("--bind <address>", "address for clients", "127.0.0.1")
     .addOption(
@@ -346,6 +358,9 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         ...toOptions(type, parsePositional(rest), flags),
         workers,
         clients: { host: flags.bind, port: flags.clientPort },
+        clientLimits: clientLimitsOf(flags),
+        secret: readSecret(flags.secretFile, context),
+        allow: flags.allow ?? null,
         connectTimeoutMs: flags.connectTimeout / MILLISECOND,
         logDir: logDirOf(context),
         dialect: flags.telemetryDialect,

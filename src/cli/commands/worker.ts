@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
+import type { AllowList } from "#host/allow-list.ts";
 import { startClock } from "#host/clock.ts";
 import { watchLifeline } from "#host/lifeline.ts";
 import { FolderCatalogue } from "#host/model-folders.ts";
@@ -38,6 +40,8 @@ interface WorkerFlags {
   readonly workerId: number;
   /** Overrules the configuration file. */
   readonly logDir?: string;
+  readonly secretFile?: string;
+  readonly allow?: AllowList;
   readonly lifeline?: true;
   /** False: none, whatever the environment says. */
   readonly config?: string | boolean;
@@ -163,6 +167,8 @@ const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess =>
   return new WorkerProcess({
     bind: flags.bind,
     port: flags.port,
+    secret: readSecret(flags.secretFile, context),
+    allow: flags.allow ?? null,
     worker,
     device: createDevice(noise, flags),
     ...(dir === null ? {} : { log: { dir: resolve(context.cwd, dir), workerId: flags.workerId } }),
@@ -219,6 +225,8 @@ export const registerWorkerCommand = (program: Command, context: CliContext): vo
       0,
     )
     .option("--log-dir <folder>", "log every action, in an existing folder")
+    .addOption(secretOption())
+    .addOption(allowOption("controllers"))
     .option("--lifeline", "end when standard input ends")
     .action(async (flags: WorkerFlags) => {
       printLine("Starting Clockwork Worker");

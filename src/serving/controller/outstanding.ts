@@ -86,20 +86,20 @@ export class Outstanding {
   #refusal(own: Account, { userId, inputBytes }: Counted): string | null {
     const { requestsMax, requestsPerConnectionMax, requestsPerUserMax, inputBytesMax } =
       this.#limits;
-    const what = (has: string, limit: number): string =>
-      `too much is outstanding: ${has}, and the limit is ${limit}`;
+    const tooMuch = (what: string, limit: number): string =>
+      `too much is outstanding: ${what} (limit ${limit})`;
     if (own.requests >= requestsPerConnectionMax)
-      return what(`${own.requests} requests of this connection`, requestsPerConnectionMax);
+      return tooMuch("requests of this connection", requestsPerConnectionMax);
     const share = 1 / this.#accounts.size;
     if (this.#requests >= requestsMax && own.requests >= requestsMax * share)
-      return what(`${this.#requests} requests of all connections`, requestsMax);
+      return tooMuch("requests of all connections", requestsMax);
     const isFull = this.#inputBytes + inputBytes > inputBytesMax;
     if (inputBytes > 0 && isFull && own.inputBytes + inputBytes > inputBytesMax * share)
-      return what(`${this.#inputBytes} bytes of inputs`, inputBytesMax);
+      return tooMuch("bytes of inputs", inputBytesMax);
     if (userId === null || requestsPerUserMax === null) return null;
     const ofUser = this.#users.get(userId) ?? 0;
     if (ofUser >= requestsPerUserMax)
-      return what(`${ofUser} requests of user ${userId}`, requestsPerUserMax);
+      return tooMuch(`requests of user ${userId}`, requestsPerUserMax);
     return null;
   }
 }
