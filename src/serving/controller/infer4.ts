@@ -31,6 +31,8 @@ interface Lane {
 
 /** Requests that came since the lane that is furthest behind had its turn. */
 const UNABSORBED_MAX = 4096;
+/** Candidates that one call tries; what is left is due at once, so that results and requests get in between. */
+const TRIES_PER_CALL = 1000;
 
 class Infer4 implements Strategy {
   readonly #cluster: Cluster;
@@ -42,6 +44,8 @@ class Infer4 implements Strategy {
   readonly #loadTurns: Turns;
   /** Admitted requests, until every lane has absorbed them: most are served before others look at them. */
   #arrived: Waiting[] = [];
+  /** Candidates that the call in progress may still try. */
+  #triesLeft = 0;
 
   constructor(cluster: Cluster) {
     const { models, gpus } = cluster;
@@ -114,6 +118,7 @@ class Infer4 implements Strategy {
   }
 
   schedule(now: Nanos): void {
+    this.#triesLeft = TRIES_PER_CALL;
     this.#inferTurns.run((index) => this.#scheduleInfer(now, this.#lanes[index] as Lane));
     this.#demand.expire(now);
     this.#loadTurns.run((index) => this.#scheduleLoad(now, this.#lanes[index] as Lane));
@@ -184,6 +189,8 @@ class Infer4 implements Strategy {
       if (top === undefined) return hasIssued;
       const execStart = gpu.exec.available(now);
       if (execStart >= now + this.#cluster.options.scheduleAhead) return hasIssued;
+      if (this.#triesLeft <= 0) return false;
+      this.#triesLeft -= 1;
       if (!top.request.isWaiting) {
         offers.drop();
         continue;

@@ -1,6 +1,10 @@
 /** One entry per request gives the order that one heap of all candidates would give. */
 import { expect, test } from "bun:test";
-import { CandidateQueue, type Waiting } from "#serving/controller/candidate-queue.ts";
+import {
+  type Candidate,
+  CandidateQueue,
+  type Waiting,
+} from "#serving/controller/candidate-queue.ts";
 import { OfferHeap } from "#serving/controller/offer-heap.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
@@ -57,4 +61,20 @@ test("candidates come by latest start, then by request, then the larger batch fi
     expect(heap.peek()).toBeUndefined();
     expect(heap.size).toBe(0);
   }
+});
+
+test("cleared, it takes requests anew", () => {
+  const rng = Rng.of(1, "clear");
+  const heap = new OfferHeap();
+  // More than fit the first time, and slots that were in use.
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 3; i++) for (const each of someWaiting(rng)) heap.push(each);
+    expect(heap.size).toBe(120);
+    heap.clear();
+    expect(heap.size).toBe(0);
+    expect(heap.peek()).toBeUndefined();
+  }
+  const [only] = someWaiting(rng);
+  heap.push(only as Waiting);
+  expect(heap.peek()).toBe(only?.candidates[0] as Candidate);
 });
