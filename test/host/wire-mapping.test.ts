@@ -231,6 +231,36 @@ test("the inputs of a batch are concatenated in order, with one size each, zeros
   expect(action.inputs.map((payload) => [...bytesOf(payload)])).toEqual([[1, 2, 3]]);
 });
 
+test("inputs and outputs pass through as the bytes that came, without a copy", () => {
+  const input = new Uint8Array(600_000);
+  const request = requestFromWire({
+    name: "ModelInferenceReq",
+    messageId: 0n,
+    fields: { header: { userId: 0, userRequestId: 0 }, modelId: 2, batchSize: 1, sloFactor: 0 },
+    body: input,
+  } as never).message;
+  if (request.kind !== "infer") throw new Error(request.kind);
+  const frame = actionToWire(
+    {
+      kind: "infer",
+      actionId: 1,
+      modelId: 2,
+      gpuId: 0,
+      earliest: null,
+      latest: null,
+      expectedDuration: ns(3),
+      batchSize: 2,
+      inputSizes: [600_000, 600_000],
+      inputs: [request.input, request.input],
+    },
+    clock,
+  );
+  expect(frame.body.map(({ buffer }) => buffer === input.buffer)).toEqual([true, true]);
+  const output = new BytesPayload(new Uint8Array(8_000));
+  const piece = sliceBytes({ payload: output, index: 1, count: 2 });
+  expect(piece.buffer).toBe(output.data.buffer);
+});
+
 test("an output is cut into equal pieces, and a remainder belongs to none", () => {
   const payload = new BytesPayload(new Uint8Array([0, 1, 2, 3, 4, 5, 6]));
   const pieces = [0, 1, 2].map((index) => [...sliceBytes({ payload, index, count: 3 })]);

@@ -66,6 +66,18 @@ describe.each([
   });
 });
 
+test("late successes count as throughput, not as goodput", () => {
+  const summary = new Summary(ns(0));
+  // Three of 10, 50 and 150 ms with an SLO of 100 ms, and a time-out, in 10 s.
+  for (const ms of [10, 50, 150]) {
+    summary.onRequest(requestRecord({ departure: ns(ms * 1_000_000), slo: ns(100_000_000) }));
+  }
+  summary.onRequest(requestRecord({ result: 4, departure: ns(95_000_000) }));
+  const [line = ""] = summary.takeLines(ns(10 * SECOND));
+  expect(line).toStartWith("Client throughput=0.3 success=75.00% (1/4 violations) min=10.0");
+  expect(line).toEndWith(" goodput=0.2");
+});
+
 const shared = process.env["ESCAPEMENT_SHARED"] ?? resolve(import.meta.dir, "../../../../shared");
 const folder = join(shared, "data/clockwork-telemetry");
 const isAbsent = !existsSync(folder);

@@ -185,6 +185,26 @@ test("a model that fits no GPU leaves the others alone; its requests end as 4", 
   expect(world.actions.filter(({ action }) => action === "evict_weights")).toEqual([]);
 });
 
+test.each([...STRATEGIES.keys()])("%s: GPUs with caches of unequal sizes all serve", (strategy) => {
+  // Room for one model of seven pages on the first worker, for three on the second; four models in turn.
+  const world = new World({
+    controller: optionsOf(strategy),
+    workers: 2,
+    pagesOfWorker: (worker) => (worker === 0 ? 7 : 21),
+  });
+  const start = world.startUp([{ path, copies: 4 }]);
+  expect(world.lines).toContain("Total GPU capacity 28 pages (14 per GPU).");
+  // 400 requests/s are more than one GPU can serve (366/s at batches of one).
+  for (let i = 0; i < 2000; i++) world.at(start + i * 2.5 * MS, () => world.infer(i % 4));
+  world.run(start + 10 * SECOND);
+  expect(world.requests).toHaveLength(2000);
+  expect(world.requests.filter(({ result }) => result === 0).length).toBeGreaterThan(1900);
+  const executed = world.actions.filter(({ action }) => action === "infer");
+  expect(new Set(executed.map(({ worker }) => worker))).toEqual(new Set([0, 1]));
+  const loads = world.actions.filter(({ action }) => action === "load_weights");
+  expect(loads.filter(({ status }) => status !== 0)).toEqual([]);
+});
+
 test("an output is cut into one piece per request", () => {
   const world = new World();
   const start = world.startUp([{ path, copies: 1 }]);

@@ -58,6 +58,8 @@ export interface WorldOptions {
   readonly workers?: number;
   readonly gpusPerWorker?: number;
   readonly pagesPerGpu?: number;
+  /** Where workers differ; else all have `pagesPerGpu`. */
+  readonly pagesOfWorker?: (worker: number) => number;
   /** One way, between controller and worker. */
   readonly networkNs?: number;
   /** Profile of a path; null when a worker cannot load it. */
@@ -84,7 +86,8 @@ export class World {
   fatal: string | null = null;
   steps = 0;
   now = 0;
-  readonly #options: Required<WorldOptions>;
+  readonly #options: Required<Omit<WorldOptions, "pagesOfWorker">>;
+  readonly #pagesOf: (worker: number) => number;
   readonly #queue = new Heap<Scheduled>((a, b) =>
     a.at !== b.at ? a.at < b.at : a.sequence < b.sequence,
   );
@@ -106,17 +109,18 @@ export class World {
       ...options,
     };
     const { workers, gpusPerWorker, pagesPerGpu } = this.#options;
+    this.#pagesOf = options.pagesOfWorker ?? (() => pagesPerGpu);
     this.controller = new Controller({
       ...DEFAULT_OPTIONS,
       strategy: "INFER5",
       workerCount: workers,
       ...this.#options.controller,
     });
-    this.#gpus = Array.from({ length: workers }, () =>
+    this.#gpus = Array.from({ length: workers }, (_, worker) =>
       Array.from({ length: gpusPerWorker }, () => ({
         loadFreeAt: 0,
         execFreeAt: 0,
-        pages: pagesPerGpu,
+        pages: this.#pagesOf(worker),
         resident: new Map<number, number>(),
       })),
     );
@@ -370,14 +374,15 @@ export class World {
   }
 
   #stateOf(worker: number): Extract<ActionResult, { readonly kind: "get_worker_state" }>["state"] {
-    const { gpusPerWorker, pagesPerGpu } = this.#options;
+    const { gpusPerWorker } = this.#options;
+    const totalPages = this.#pagesOf(worker);
     return {
       pageSizeBytes: PAGE_BYTES,
       hostIoPoolBytes: 0,
       gpus: Array.from({ length: gpusPerWorker }, (_, id) => ({
         id,
-        weightsCacheBytes: pagesPerGpu * PAGE_BYTES,
-        totalPages: pagesPerGpu,
+        weightsCacheBytes: totalPages * PAGE_BYTES,
+        totalPages,
         residentModels: [...(this.#gpus[worker]?.[id]?.resident.keys() ?? [])],
         ioPoolBytes: 0,
         workspacePoolBytes: 0,
