@@ -27,9 +27,11 @@ export interface ModelLoaderOptions {
   readonly modelDir: string;
   /** From the connection until the controller serves. */
   readonly limit: Nanos;
+  /** Pause after a controller said that it is not serving yet. */
+  readonly retryAfter?: Nanos;
 }
 
-/** Pause after a controller said that it is not serving yet; the original waits a second, which is all a run's start-up. */
+/** The original waits a second, which is all a run's start-up. */
 const RETRY_AFTER = ns(100 * MILLISECOND);
 
 const WAIT: LoaderStep = { kind: "wait" };
@@ -79,7 +81,7 @@ export class ModelLoader {
 
   onResponse(now: Nanos, response: ClientResponse): LoaderStep {
     if (response.status === STATUS.INITIALIZING) {
-      const again = addNs(now, RETRY_AFTER);
+      const again = addNs(now, this.#options.retryAfter ?? RETRY_AFTER);
       this.#retryAt = again < this.#deadline ? again : this.#deadline;
       return WAIT;
     }
