@@ -25,6 +25,10 @@ import type {
 } from "#serving/client/events.ts";
 import { LoadGenerator } from "#serving/client/load-generator.ts";
 import type { LoadGeneratorOptions } from "#serving/client/options.ts";
+import {
+  WorkloadClient,
+  type WorkloadClientOptions,
+} from "#serving/client/workloads/workload-client.ts";
 import type { ClientRequest } from "#serving/messages.ts";
 import { assertNever } from "#stdx/assert.ts";
 import { MICROSECOND, type Nanos, toMs } from "#stdx/nanos.ts";
@@ -44,8 +48,8 @@ export interface ClientProcessOptions {
   readonly secret?: Uint8Array | null;
   /** Where the client's log goes; null writes none. */
   readonly logDir: string | null;
-  /** What to send and when; the process adds inputs and limits. */
-  readonly load: Omit<LoadGeneratorOptions, "makeInput">;
+  /** What to send and when, of an experiment or of one of the original's workloads; the process adds inputs. */
+  readonly load: Omit<LoadGeneratorOptions, "makeInput"> | Omit<WorkloadClientOptions, "makeInput">;
   /** Requests carry an input of the model's size. */
   readonly hasInputs: boolean;
   /** Of the inputs' bytes. */
@@ -72,7 +76,7 @@ export type ClientEnding = { readonly ok: true } | { readonly ok: false; readonl
 export class ClientProcess {
   readonly #options: ClientProcessOptions;
   readonly #clock: Clock = startClock();
-  readonly #generator: LoadGenerator;
+  readonly #generator: LoadGenerator | WorkloadClient;
   readonly #alarm: Alarm;
   readonly #ended = Promise.withResolvers<ClientEnding>();
   readonly #giveUpConnecting = new AbortController();
@@ -96,7 +100,11 @@ export class ClientProcess {
     const makeInput = options.hasInputs
       ? (inputBytes: number) => toPayload(blocks.block(inputBytes))
       : () => EMPTY_PAYLOAD;
-    this.#generator = new LoadGenerator({ ...options.load, makeInput });
+    const { load } = options;
+    this.#generator =
+      "plan" in load
+        ? new WorkloadClient({ ...load, makeInput })
+        : new LoadGenerator({ ...load, makeInput });
     const onDue = (): void => {
       this.#loop.begin();
       this.#step({ kind: "timer" });
@@ -119,7 +127,7 @@ export class ClientProcess {
       host,
       port,
       secret: handshakeKey(secret, "client"),
-      timeoutMs: toMs(load.readyLimit),
+      timeoutMs: toMs("plan" in load ? load.connectLimit : load.readyLimit),
       signal: this.#giveUpConnecting.signal,
       accept: ({ sync }) => ({
         onMessage: (frame, received, responseSent) => {
@@ -187,6 +195,13 @@ export class ClientProcess {
     return { at: fromAbsolute(this.#clock, BigInt(absoluteNs)) };
   }
 
+  /** Sends nothing more, waits for what is out, and ends. */
+  finish(): void {
+    this.#giveUpConnecting.abort();
+    this.#step({ kind: "finish", at: this.#clock.now() });
+    if (this.#generator.nextTimeout() === null) this.#end();
+  }
+
   /** Ends at once: open requests become unknown, the log is closed. */
   stop(): void {
     this.#giveUpConnecting.abort();
@@ -230,7 +245,7 @@ export class ClientProcess {
   }
 
   #onInference(answer: InferenceResponse, received: Nanos, responseSent: Nanos): void {
-    const { messageId, userRequestId, status, modelId, batchSize } = answer;
+    const { messageId, userRequestId, status, modelId, batchSize, bodyBytes } = answer;
     this.#step({
       kind: "response",
       messageId,
@@ -243,7 +258,7 @@ export class ClientProcess {
         message: "",
         modelId,
         batchSize,
-        output: null,
+        output: bodyBytes === 0 ? null : { payload: { sizeBytes: bodyBytes }, index: 0, count: 1 },
       },
     });
     this.#sendDue();

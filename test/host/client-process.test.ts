@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { ClientProcess, type ClientProcessOptions } from "#host/client-process.ts";
 import { startClock } from "#host/clock.ts";
 import { bytesOf } from "#host/wire-mapping.ts";
+import type { LoadGeneratorOptions } from "#serving/client/options.ts";
 import { STATUS } from "#serving/status.ts";
 import { ns } from "#stdx/nanos.ts";
 import { toStoredKeys } from "#stdx/stored-keys.ts";
@@ -60,7 +61,7 @@ const makeRun = (
   port: number,
   logDir: string | null,
   changes: Partial<Omit<ClientProcessOptions, "load">> & {
-    readonly load?: Partial<ClientProcessOptions["load"]>;
+    readonly load?: Partial<LoadGeneratorOptions>;
   } = {},
 ): Run => {
   const arrivals = createArrivalProcess({ workload: WORKLOAD, seed: 1, models: SYSTEM.models });

@@ -1,9 +1,10 @@
 /** The `worker` command: GPUs simulated from profiles, behind the original's protocol. */
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { DEFAULT_PROFILES, profilePath, readProfiles } from "#cli/named-profiles.ts";
 import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import { startClock } from "#host/clock.ts";
@@ -11,10 +12,10 @@ import { watchLifeline } from "#host/lifeline.ts";
 import { FolderCatalogue } from "#host/model-folders.ts";
 import { zeroPayloads } from "#host/wire-mapping.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
-import type { ModelCatalogue, ModelProfile } from "#serving/worker/catalogue.ts";
+import type { ModelCatalogue } from "#serving/worker/catalogue.ts";
 import { noisyDuration } from "#serving/worker/noise.ts";
 import { isNoisy, type NoiseOptions, parseNoise } from "#serving/worker/noise-options.ts";
-import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
+import { ProfileCatalogue } from "#serving/worker/profiles.ts";
 import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-device.ts";
 import type { WorkerOptions } from "#serving/worker/worker.ts";
 import {
@@ -47,7 +48,6 @@ interface WorkerFlags {
   readonly config?: string | boolean;
 }
 
-const DEFAULT_PROFILES = "v100-table1";
 const GPUS_MAX = 1024;
 const SEED_MAX = 2 ** 53 - 1;
 const WORKERS_MAX = 100_000;
@@ -62,23 +62,6 @@ const whole =
 
 const parseGpus = whole(1, GPUS_MAX);
 const parseSize = whole(1, Number.MAX_SAFE_INTEGER);
-
-/** A set by its name in `experiments/profiles`, or any file by its path. */
-const profilePath = (name: string, context: CliContext): string =>
-  name.includes("/") || name.endsWith(".csv")
-    ? resolve(context.cwd, name)
-    : join(context.root, "experiments", "profiles", `${name}.csv`);
-
-const readProfiles = (path: string): ReadonlyMap<string, ModelProfile> => {
-  if (!existsSync(path)) {
-    throw new UserError(EXIT.BAD_INPUT, `there is no profile set ${path}`);
-  }
-  const parsed = parseProfiles(readFileSync(path, "utf8"));
-  if (parsed.ok) return parsed.value;
-  const lines = parsed.error.map((problem) => `  ${problem}`);
-  const text = `the profile set ${path} cannot be used:\n${lines.join("\n")}`;
-  throw new UserError(EXIT.BAD_INPUT, text);
-};
 
 const printLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
