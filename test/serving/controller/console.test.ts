@@ -8,7 +8,7 @@ import { STRATEGIES } from "#serving/controller/strategies.ts";
 import { Summary } from "#serving/controller/summary.ts";
 import { ns } from "#stdx/nanos.ts";
 import { actionRecord, requestRecord } from "../../telemetry/records.ts";
-import { World } from "./world.ts";
+import { RESNET50, World } from "./world.ts";
 
 const GOLDEN = join(import.meta.dir, "../../golden/console");
 const SECOND = 1_000_000_000;
@@ -64,6 +64,21 @@ describe.each([
     expect(golden.length).toBeGreaterThan(25);
     expect(comparable(between(world.lines, first, last))).toEqual(golden);
   });
+});
+
+test("a batch size that takes too long is named, without a blank as by the original", () => {
+  const profile = () => ({
+    ...RESNET50,
+    batchSizes: [1, 2, 4],
+    execNs: [300_000_000, 250_000_000, 250_000_001],
+  });
+  const world = new World({ profile });
+  const path = "/zoo/resnet50_v2/model";
+  world.startUp([{ path, copies: 1 }]);
+  // 250 ms is the longest allowed, and a batch of one is always used.
+  expect(world.lines.filter((line) => line.startsWith("Excluding"))).toEqual([
+    `Excluding b4 with estimate 250000001model=${path}`,
+  ]);
 });
 
 test("late successes count as throughput, not as goodput", () => {

@@ -205,6 +205,37 @@ test.each([...STRATEGIES.keys()])("%s: GPUs with caches of unequal sizes all ser
   expect(loads.filter(({ status }) => status !== 0)).toEqual([]);
 });
 
+test("no client of a batch gets its output when one input was the controller's own", () => {
+  const make = (input: (id: number) => number): readonly unknown[] => {
+    const world = new World({ controller: { inputFor: () => ({ sizeBytes: 9 }) } });
+    const start = world.startUp([{ path, copies: 1 }]);
+    const { controller } = world;
+    const step = controller.step.bind(controller);
+    controller.step = (now, ...events) =>
+      step(
+        now,
+        ...events.map((event) =>
+          event.kind === "result" && event.result.kind === "infer"
+            ? { ...event, result: { ...event.result, output: { sizeBytes: 8000 } } }
+            : event,
+        ),
+      );
+    const outputs: unknown[] = [];
+    world.onResponse = (_id, response) => {
+      if (response.kind === "infer") outputs.push(response.output?.count ?? null);
+    };
+    for (let id = 0; id < 2; id++) {
+      const request = { kind: "infer", modelId: 0, batchSize: 1, sloFactor: 0 } as const;
+      const from = { userId: 0, userRequestId: id };
+      world.request({ ...request, ...from, input: { sizeBytes: input(id) } });
+    }
+    world.run(start + SECOND);
+    return outputs;
+  };
+  expect(make(() => 5)).toEqual([2, 2]);
+  expect(make((id) => (id === 0 ? 0 : 5))).toEqual([null, null]);
+});
+
 test("an output is cut into one piece per request", () => {
   const world = new World();
   const start = world.startUp([{ path, copies: 1 }]);
