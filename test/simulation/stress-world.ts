@@ -16,6 +16,8 @@ import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-devi
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 
+/** When a connection that was given up is made anew. */
+const RECONNECT = 100_000_000;
 const PAGE_BYTES = 2 ** 24;
 export const MS = 1_000_000;
 
@@ -117,9 +119,18 @@ class WatchedDevice implements Device {
 }
 
 interface Host {
-  readonly worker: PacedWorker;
-  readonly device: WatchedDevice;
+  worker: PacedWorker;
+  device: WatchedDevice;
+  /** Those of earlier lives and of this one. */
+  readonly devices: WatchedDevice[];
+  /** Whether the controller is connected to it. */
   isUp: boolean;
+  /** Grows with every connection; what belongs to an earlier one is late. */
+  connection: number;
+  /** Grows with every restart. */
+  life: number;
+  /** What happens to it while it is stopped, for when it goes on. */
+  inbox: (() => void)[] | null;
   /** A connection keeps order: nothing arrives before what was sent earlier. */
   lastToWorker: number;
   lastToController: number;
@@ -138,6 +149,10 @@ export class StressWorld {
   readonly lines: string[] = [];
   /** What a timer brought about before it was due. */
   readonly surprises: string[] = [];
+  /** Inferences that were asked for. */
+  inferences = 0;
+  /** Connections that the controller gave up. */
+  closed = 0;
   now = 0;
   readonly #rng: Rng;
   readonly #queue = new Heap<Scheduled>((a, b) =>
@@ -158,19 +173,35 @@ export class StressWorld {
       workerCount: drawn.workers,
     });
     this.hosts = Array.from({ length: drawn.workers }, (_, index) => {
-      const device = new WatchedDevice(this.#rng.split(`device ${index}`), drawn.noise);
-      const options = {
-        gpuCount: drawn.gpusPerWorker,
-        weightsCacheBytes: drawn.pagesPerGpu * PAGE_BYTES,
-        pageSizeBytes: PAGE_BYTES,
-        ioPoolBytes: 0,
-        workspacePoolBytes: 0,
-        hostIoPoolBytes: 2 ** 29,
-        catalogue: { find: entryOf },
+      const { worker, device } = this.#makeWorker(`device ${index}`);
+      return {
+        worker,
+        device,
+        devices: [device],
+        isUp: true,
+        connection: 0,
+        life: 0,
+        inbox: null,
+        lastToWorker: 0,
+        lastToController: 0,
+        wakeUp: 0,
       };
-      const worker = new PacedWorker(options, device);
-      return { worker, device, isUp: true, lastToWorker: 0, lastToController: 0, wakeUp: 0 };
     });
+  }
+
+  #makeWorker(name: string): { readonly worker: PacedWorker; readonly device: WatchedDevice } {
+    const { gpusPerWorker, pagesPerGpu, noise } = this.drawn;
+    const device = new WatchedDevice(this.#rng.split(name), noise);
+    const options = {
+      gpuCount: gpusPerWorker,
+      weightsCacheBytes: pagesPerGpu * PAGE_BYTES,
+      pageSizeBytes: PAGE_BYTES,
+      ioPoolBytes: 0,
+      workspacePoolBytes: 0,
+      hostIoPoolBytes: 2 ** 29,
+      catalogue: { find: entryOf },
+    };
+    return { worker: new PacedWorker(options, device), device };
   }
 
   at(instant: number, run: () => void): void {
@@ -208,16 +239,51 @@ export class StressWorld {
   }
 
   infer(modelId: number, sloFactor = 0): void {
+    this.inferences += 1;
     const input = { sizeBytes: modelId % 2 === 0 ? 0 : 900 };
     const header = { userId: 1, userRequestId: this.#nextMessage };
     this.request({ kind: "infer", modelId, batchSize: 1, sloFactor, input, ...header });
   }
 
+  /** The connection is lost; the worker goes on. */
   workerDown(index: number): void {
     const host = this.hosts[index];
     if (host === undefined || !host.isUp) return;
     host.isUp = false;
     this.step({ kind: "worker_down", worker: index, reason: "connection reset" });
+  }
+
+  /** Connected again, unless it is already. */
+  workerUp(index: number): void {
+    const host = this.hosts[index];
+    if (host === undefined || host.isUp) return;
+    host.isUp = true;
+    host.connection += 1;
+    this.step({ kind: "worker_up", worker: index });
+  }
+
+  /** The worker dies with everything it held; one that holds nothing takes its place. */
+  crash(index: number): void {
+    const host = this.hosts[index];
+    if (host === undefined) return;
+    host.life += 1;
+    host.inbox = null;
+    Object.assign(host, this.#makeWorker(`device ${index} life ${host.life}`));
+    host.devices.push(host.device);
+    this.workerDown(index);
+  }
+
+  /** The worker stands still: it takes nothing, and says nothing. */
+  stop(index: number): void {
+    const host = this.hosts[index];
+    if (host !== undefined) host.inbox ??= [];
+  }
+
+  goOn(index: number): void {
+    const host = this.hosts[index];
+    const inbox = host?.inbox ?? [];
+    if (host !== undefined) host.inbox = null;
+    for (const happened of inbox) happened();
   }
 
   step(event: ControllerEvent): void {
@@ -266,7 +332,9 @@ export class StressWorld {
         this.lines.push(effect.line);
         break;
       case "close_worker":
+        this.closed += 1;
         this.at(this.now, () => this.workerDown(effect.worker));
+        this.at(this.now + RECONNECT, () => this.workerUp(effect.worker));
         break;
       case "fatal":
         throw new Error(effect.message);
@@ -277,16 +345,32 @@ export class StressWorld {
 
   #send(index: number, action: Action): void {
     const host = this.hosts[index] as Host;
+    const { connection } = host;
     this.sent.push({ worker: index, action });
     const taken = this.now + this.#rng.below(this.drawn.sendMax + 1);
-    this.at(taken, () => {
-      if (host.isUp) this.step({ kind: "action_sent", worker: index, actionId: action.actionId });
-    });
+    // A worker that has stopped may not even take what is sent.
+    const isBlocked = host.inbox !== null && index % 2 === 0;
+    const onTaken = (): void => {
+      if (!host.isUp || host.connection !== connection) return;
+      this.step({ kind: "action_sent", worker: index, actionId: action.actionId });
+    };
+    if (isBlocked) host.inbox?.push(onTaken);
+    else this.at(taken, onTaken);
     host.lastToWorker = Math.max(host.lastToWorker, taken + this.#rng.below(this.drawn.networkMax));
-    this.at(host.lastToWorker, () => {
+    this.#atWorker(host, host.lastToWorker, () => {
       const received = ns(this.now);
       const event = { kind: "action", action, received, clockDelta: ns(0) } as const;
       this.#takeResults(index, host, host.worker.step(received, event));
+    });
+  }
+
+  /** Happens on the worker at that instant, when it goes on if it is stopped then, or never if it dies before. */
+  #atWorker(host: Host, instant: number, run: () => void): void {
+    const { life } = host;
+    this.at(instant, () => {
+      if (host.life !== life) return;
+      if (host.inbox === null) run();
+      else host.inbox.push(run);
     });
   }
 
@@ -297,6 +381,7 @@ export class StressWorld {
       const at = this.now + this.#rng.below(this.drawn.networkMax);
       host.lastToController = Math.max(host.lastToController, at);
       this.at(host.lastToController, () => {
+        // As the original's workers do, to the newest connection, whoever asked.
         if (!host.isUp) return;
         this.step({ kind: "result", worker: index, received: ns(this.now), result });
       });
@@ -304,7 +389,7 @@ export class StressWorld {
     const due = host.worker.nextTimeout();
     const ticket = ++host.wakeUp;
     if (due === null) return;
-    this.at(due + this.#rng.below(this.drawn.lateMax + 1), () => {
+    this.#atWorker(host, due + this.#rng.below(this.drawn.lateMax + 1), () => {
       if (ticket !== host.wakeUp) return;
       this.#takeResults(index, host, host.worker.step(ns(this.now), { kind: "timer" }));
     });

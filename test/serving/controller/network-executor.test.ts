@@ -81,4 +81,44 @@ describe("NetworkExecutor", () => {
     expect(dropped.map(({ actionId }) => actionId)).toEqual([3]);
     expect(sent).toEqual(["0:A1", "0:A2", "7:A4"]);
   });
+
+  test("a worker that takes nothing for 100 ms holds up nobody else", () => {
+    const { sent, network } = make();
+    const late = 100_000_000;
+    network.send(ns(0), entry(1, { worker: 1 }));
+    network.send(ns(0), entry(2, { worker: 1 }));
+    network.send(ns(5), entry(3, { worker: 1 }));
+    network.send(ns(5), entry(4));
+    network.send(ns(5), entry(5, { worker: 1, sendBy: late + 50, reportErrorAt: late + 60 }));
+    expect(network.nextTimeout() as number).toBe(late);
+    network.expire(ns(late - 1));
+    expect(sent).toEqual(["0:A1", "0:A2"]);
+    network.expire(ns(late));
+    expect(sent).toEqual(["0:A1", "0:A2", `${late}:A4`]);
+    // What waits for it may still be too late, and what comes for it waits.
+    network.expire(ns(late + 51));
+    expect(network.takeUnsent(ns(late + 60))).toMatchObject({ entry: { actionId: 5 } });
+    network.send(ns(late + 70), entry(6, { worker: 1 }));
+    network.send(ns(late + 70), entry(7));
+    network.send(ns(late + 70), entry(8));
+    expect(sent.slice(3)).toEqual([`${late + 70}:A7`]);
+    // It takes what was on its way: from then on it is like any other.
+    network.onSent(ns(late + 80), 1);
+    expect(sent).toHaveLength(4);
+    network.onSent(ns(late + 81), 2);
+    network.onSent(ns(late + 82), 4);
+    network.onSent(ns(late + 83), 7);
+    expect(sent.slice(4)).toEqual([`${late + 82}:A8`, `${late + 83}:A3`]);
+    network.onSent(ns(late + 84), 8);
+    expect(sent.slice(6)).toEqual([`${late + 84}:A6`]);
+  });
+
+  test("a blocked worker that is lost leaves no slot taken", () => {
+    const { sent, network } = make();
+    for (const id of [1, 2, 3]) network.send(ns(0), entry(id, { worker: 1 }));
+    network.expire(ns(100_000_000));
+    expect(network.onWorkerDown(ns(100_000_001), 1).map(({ actionId }) => actionId)).toEqual([3]);
+    for (const id of [4, 5, 6]) network.send(ns(100_000_002), entry(id));
+    expect(sent.slice(2)).toEqual(["100000002:A4", "100000002:A5"]);
+  });
 });
