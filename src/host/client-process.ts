@@ -1,6 +1,5 @@
 /** The client role as a process: drives the load generator behind a real connection, clock and log. */
 import { Alarm } from "#host/alarm.ts";
-import { fromStated, toDrainedLine, toProgressLine, toStated } from "#host/client-lines.ts";
 import { type Clock, fromAbsolute, startClock, toAbsolute } from "#host/clock.ts";
 import { handshakeKey } from "#host/handshake.ts";
 import { type InferenceHandlers, InferenceLane } from "#host/inference-lane.ts";
@@ -17,12 +16,7 @@ import {
   responseFromWire,
   toPayload,
 } from "#host/wire-mapping.ts";
-import type {
-  ClientEffect,
-  ClientEvent,
-  ClientRecord,
-  SendWindow,
-} from "#serving/client/events.ts";
+import type { ClientEffect, ClientEvent, ClientRecord } from "#serving/client/events.ts";
 import { LoadGenerator } from "#serving/client/load-generator.ts";
 import type { LoadGeneratorOptions } from "#serving/client/options.ts";
 import {
@@ -32,6 +26,13 @@ import {
 import type { ClientRequest } from "#serving/messages.ts";
 import { assertNever } from "#stdx/assert.ts";
 import { MICROSECOND, type Nanos, toMs } from "#stdx/nanos.ts";
+import {
+  fromStated,
+  toDrainedLine,
+  toProgressLine,
+  toReadyLine,
+  toStartedLine,
+} from "#telemetry/client-lines.ts";
 import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
 import { ClientRowBytes } from "#telemetry/client-row-bytes.ts";
 import { headerLine } from "#telemetry/schema.ts";
@@ -294,23 +295,14 @@ export class ClientProcess {
         this.#record = effect.record;
         this.#log?.append(this.#rows.bytesMax(effect.record), this.#putRecord);
         break;
-      case "ready": {
-        const models = effect.models.map(toStated);
-        const { expectedRequests } = effect;
-        onStatus({
-          event: "ready",
-          role: "client",
-          port: null,
-          models,
-          expected_requests: expectedRequests,
-        });
+      case "ready":
+        onStatus(toReadyLine(effect));
         break;
-      }
       case "started":
-        onStatus({ event: "started", ...this.#toStored(effect) });
+        onStatus(toStartedLine(effect, this.#absolute));
         break;
       case "progress":
-        onStatus(toProgressLine(effect, String(toAbsolute(this.#clock, effect.progress.at))));
+        onStatus(toProgressLine(effect, this.#absolute));
         break;
       case "draining":
         onStatus({ event: "draining", outstanding: effect.outstanding });
@@ -357,16 +349,7 @@ export class ClientProcess {
     if (!this.#options.waitForStop || this.#failure !== null) this.#end();
   }
 
-  #toStored(window: SendWindow) {
-    const absolute = (instant: SendWindow["sendStart"]): string =>
-      String(toAbsolute(this.#clock, instant));
-    return {
-      send_start_ns: absolute(window.sendStart),
-      measure_start_ns: absolute(window.measureStart),
-      measure_end_ns: absolute(window.measureEnd),
-      send_end_ns: absolute(window.sendEnd),
-    };
-  }
+  readonly #absolute = (instant: Nanos): string => String(toAbsolute(this.#clock, instant));
 
   #fail(message: string): void {
     this.#failure ??= message;
