@@ -33,9 +33,10 @@ import { MILLISECOND, type Nanos, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
 import { parseDuration } from "#stdx/quantity.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 import type { ArrivalProcess } from "#workload/arrival.ts";
-import { countInstances, createArrivalProcess } from "#workload/arrival-process.ts";
+import { createArrivalProcess } from "#workload/arrival-process.ts";
 import type { WindowTrace } from "#workload/client-windows.ts";
 import type { CountTable } from "#workload/count-table.ts";
+import { outstandingMax } from "#workload/outstanding-max.ts";
 import type { RequestTrace } from "#workload/request-trace.ts";
 import { generatorsOf, type Share } from "#workload/share.ts";
 
@@ -52,9 +53,6 @@ interface Address {
   readonly host: string;
   readonly port: number;
 }
-
-/** Requests out at once before more are dropped; a run that gets there has long failed its SLO. */
-const OUTSTANDING_MAX = 100_000;
 
 const parseAddress = (text: string): Address => {
   const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
@@ -160,16 +158,6 @@ const makeArrivals = (run: PlannedRun, share: Share, cwd: string): ArrivalProces
   throw new UserError(EXIT.BAD_INPUT, lines.join("\n"));
 };
 
-/** Requests that closed loops keep open by themselves, which must not count as a client that cannot keep up. */
-const closedLoopSlots = ({ system, workload }: PlannedRun): number => {
-  const loads = workload.arrivals === "mix" ? workload.parts.map(({ load }) => load) : [workload];
-  const perInstance = loads.reduce(
-    (sum, load) => sum + (load.arrivals === "closed-loop" ? load.concurrency : 0),
-    0,
-  );
-  return perInstance * countInstances(system.models);
-};
-
 const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcessOptions["load"] => {
   const { system, workload } = run;
   const share = shareOf(run, flags);
@@ -185,7 +173,7 @@ const toLoad = (run: PlannedRun, flags: ClientFlags, cwd: string): ClientProcess
     slo: system.sloNs,
     readyLimit: run.launchLimitNs,
     drainLimit: run.drainLimitNs,
-    outstandingMax: Math.max(OUTSTANDING_MAX, closedLoopSlots(run)),
+    outstandingMax: outstandingMax(workload, system.models),
     startWhenReady: flags.control !== true,
   };
 };
