@@ -26,6 +26,8 @@ export interface ProgressOptions {
   readonly columns: () => number;
   /** Monotonic, in ms. */
   readonly now: () => number;
+  /** Runs take virtual time: nothing can be said about how much real time is left. */
+  readonly isSimulated?: boolean;
 }
 
 /** "8 s", "2 min 05 s", "1 h 02 min". */
@@ -164,13 +166,15 @@ export class ProgressView {
     const place = this.#place(run);
     this.#current = null;
     this.#ended += 1;
+    const hash = stored.simulation === undefined ? "" : `, logs ${stored.simulation.sha256}`;
     this.say(
-      `${mark} ${place} ${stored.state}${early} after ${showSpan(spanMs)}${problems.join("")}`,
+      `${mark} ${place} ${stored.state}${early} after ${showSpan(spanMs)}${hash}${problems.join("")}`,
     );
   }
 
   #times(): string {
     const nowMs = this.#options.now();
+    if (this.#options.isSimulated === true) return `${showSpan(nowMs - this.#startedMs)} elapsed`;
     const current = this.#current;
     const left = this.#runsLeft === null ? [...this.#pending.values()] : this.#chosenLeft();
     let leftMs = 0;

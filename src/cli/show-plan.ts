@@ -19,7 +19,7 @@ import { expectedRequests } from "#workload/describe-workload.ts";
 import { generatorsOf } from "#workload/share.ts";
 
 export interface ShowPlanOptions {
-  /** Where the runs would be: "local". */
+  /** Where the runs would be: "local", "sim". */
   readonly target: string;
   readonly cwd: string;
 }
@@ -205,6 +205,23 @@ const generatorsText = (runs: readonly PlannedRun[]): string => {
   return `${least === most ? "" : `${least} to `}${most} clients that share the schedule`;
 };
 
+/** Where the roles are, and what the world between them is like where that is not the machine's own. */
+const placementLines = ({ runs }: Plan, target: string): readonly string[] => {
+  const roles = `controller, workers and ${generatorsText(runs)}`;
+  return target === "sim"
+    ? [
+        `${roles}: in virtual time in one process, each on a simulated host of its own`,
+        "the network between them and the hosts' clocks are described in docs/simulation.md",
+      ]
+    : [`${roles}: all on ${target}`];
+};
+
+/** How long it takes; a simulation says nothing before it ran, but how much time there is to simulate. */
+const timeLine = (takes: string, target: string): string =>
+  target === "sim"
+    ? `simulates about ${takes} of virtual time`
+    : `takes about ${takes}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`;
+
 /** The plan for a terminal; lines without a line end after the last. */
 export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOptions): string => {
   const { plan } = loaded;
@@ -216,16 +233,14 @@ export const showPlan = (loaded: LoadedExperiment, { target, cwd }: ShowPlanOpti
     ...(plan.question === "" ? [] : [plan.question]),
     "",
     `${size.runs} on ${target}, from ${shownPath(loaded.path, cwd)}`,
-    `takes about ${size.takes}, of which ${showTime(RUN_ALLOWANCE_NS)} per run are allowed for launch, drain and collection`,
+    timeLine(size.takes, target),
     `disk: ${diskOf(loaded, size.share)}, in ${join("results", plan.name)}/`,
     ...section("Search", searchLines(plan)),
     ...section(
       plan.search === undefined ? "Runs, in this order" : "Loads, of which few are run",
       runTable(loaded),
     ),
-    ...section("Placement", [
-      `controller, workers and ${generatorsText(plan.runs)}: all on ${target}`,
-    ]),
+    ...section("Placement", placementLines(plan, target)),
     ...(first === undefined ? [] : section(`System (run ${first.name})`, [systemLine(first, cwd)])),
     ...(first === undefined
       ? []

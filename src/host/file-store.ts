@@ -96,6 +96,9 @@ export const describeFile = async (path: string): Promise<FileFacts> => {
   return { bytes, lines, sha256: hash.digest("hex"), endsWhole: last === NEWLINE };
 };
 
+export const hashText = (text: string): string =>
+  new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
 /** Paths of all files below a folder, relative to it, in order; empty when the folder does not exist. */
 export const listFiles = async (folder: string): Promise<readonly string[]> => {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

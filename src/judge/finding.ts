@@ -74,5 +74,9 @@ export const finding = (kind: FactKind, severity: Severity, words: Words): Findi
   unit: null,
 });
 
+/** A run in virtual time: there is no host that could have disturbed it. */
+export const isSimulated = ({ analysis }: ExaminedRun): boolean =>
+  analysis.stored?.simulation !== undefined;
+
 /** A run of ours that came to its end: only there can rows and evidence be expected to be whole. */
 export const isDoneRun = ({ analysis }: ExaminedRun): boolean => analysis.stored?.state === "done";

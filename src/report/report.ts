@@ -22,6 +22,7 @@ import { details, image, paragraphs } from "#report/markdown.ts";
 import { isUsable, type ReportedRun, type ReportInput } from "#report/model.ts";
 import { overTimeChart } from "#report/over-time-chart.ts";
 import { dataSection, reproduceSection, whatSection } from "#report/sections.ts";
+import { simulationNotice } from "#report/simulation.ts";
 import { renderSvg } from "#report/svg.ts";
 import {
   failureTable,
@@ -295,6 +296,7 @@ const markdownOf = (
   return `${paragraphs([
     `# ${input.title}`,
     input.question === "" ? "" : `*${input.question}*`,
+    simulationNotice(input),
     answerOf(input, headline),
     verdictLine(input),
     earlyEndText(input),

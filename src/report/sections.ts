@@ -2,6 +2,7 @@
 import { bytes, duration, grouped, plural } from "#report/format.ts";
 import { details, left, list, paragraphs, right, table } from "#report/markdown.ts";
 import type { Fact, ReportedRun, ReportInput } from "#report/model.ts";
+import { hashSection, isSimulated, simulationFacts } from "#report/simulation.ts";
 
 /** Facts that all runs share are stated once; a swept one lists its values. */
 const factRows = (runs: readonly (readonly Fact[])[]): readonly (readonly string[])[] => {
@@ -28,8 +29,10 @@ const hostFacts = (input: ReportInput): readonly Fact[] => {
       ? "no git revision"
       : `revision \`${escapement.git_revision.slice(0, 12)}\`${escapement.git_dirty ? " with uncommitted changes" : ""}`;
   const cores = `${host.cpu_count} ${host.cpu_count === 1 ? "core" : "cores"}`;
+  const place = isSimulated(input) ? `simulated on ${host.hostname}` : host.hostname;
   return [
-    { name: "Target", value: `${manifest.target} (${host.hostname})` },
+    { name: "Target", value: `${manifest.target} (${place})` },
+    ...simulationFacts(input),
     {
       name: "Processor",
       value: `${host.cpu_model}, ${cores}, ${bytes(host.memory_bytes)} of memory`,
@@ -162,6 +165,7 @@ export const reproduceSection = (input: ReportInput): string => {
   return paragraphs([
     "## Again",
     ["```sh", ...commands, "```"].join("\n"),
+    hashSection(input),
     `Metrics are defined in \`docs/metrics.md\`.${seeds}`,
   ]);
 };

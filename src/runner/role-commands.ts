@@ -3,9 +3,8 @@ import { join } from "node:path";
 import type { Noise, PlannedRun } from "#experiment/resolved.ts";
 import type { RunCast } from "#runner/run-events.ts";
 import { formatDuration } from "#stdx/quantity.ts";
-import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
+import { clientLogFile } from "#telemetry/client-log.ts";
 import { LOGS } from "#telemetry/logs.ts";
-import { WORKER_LOG } from "#telemetry/worker-log.ts";
 import { generatorsOf } from "#workload/share.ts";
 
 /** How the roles' program is started, such as `bun …/main.ts clockwork`, and from which folder. */
@@ -129,11 +128,17 @@ export const clientCommand = (run: PlannedRun, place: ClientPlace): readonly str
 export const outputPath = (folders: RunFolders, name: string): string =>
   join(folders.logs, `${name}.log`);
 
-/** The logs that a run leaves behind when it goes well: those of the controller, and one of each load generator. */
-export const logFilesOf = (run: PlannedRun): readonly string[] => [
-  // Workers write theirs only where they are told to, which runs do not.
-  ...LOGS.map(({ file }) => file).filter(
-    (file) => file !== CLIENT_LOG.file && file !== WORKER_LOG.file,
-  ),
+const logsOf = (writer: string): readonly string[] =>
+  LOGS.filter((log) => log.writer === writer).map(({ file }) => file);
+
+/** The logs that the roles of a run leave behind when it goes well; workers write theirs only where they are told to. */
+export const roleLogsOf = (run: PlannedRun): readonly string[] => [
+  ...logsOf("controller"),
   ...castOf(run).clients.map((_, index) => clientLogFile(index)),
+];
+
+/** Those, and what the runner notes of hosts and roles. */
+export const logFilesOf = (run: PlannedRun): readonly string[] => [
+  ...roleLogsOf(run),
+  ...logsOf("runner"),
 ];

@@ -18,6 +18,7 @@ import { type ResultsFolder, runFolders, SUPERSEDED_FOLDER } from "#runner/resul
 import { decideRun, type RunDecision } from "#runner/resume.ts";
 import type { RoleProgram } from "#runner/role-commands.ts";
 import { runOnce, writeRun } from "#runner/run-once.ts";
+import { type OpenInputs, simulateOnce } from "#runner/simulate-once.ts";
 import { assert } from "#stdx/assert.ts";
 import {
   FILES,
@@ -44,6 +45,8 @@ export interface RunExperimentOptions {
   /** Revision of the code, "" when unknown. */
   readonly revision: string;
   readonly openHost: (options: Pick<HostOptions, "marker" | "onEvent">) => Promise<RemoteHost>;
+  /** Runs are simulated with what this reads, and no host is opened; absent: they run on hosts. */
+  readonly simulateWith?: OpenInputs;
   readonly observe: Observe;
   /** Ns since the Unix epoch; never decreases. */
   readonly now: () => bigint;
@@ -211,25 +214,29 @@ class ExperimentRunner {
 
   async #attempt(decision: RunDecision): Promise<StoredRun> {
     const { run } = decision;
-    const { results, program, now, observe, interrupt, force } = this.#options;
+    const { results, program, now, observe, interrupt, force, simulateWith } = this.#options;
     const folders = runFolders(results.folder, run.name);
     await this.#moveAside(decision);
     const free = await freeBytes(results.folder);
     if (free < FREE_BYTES_MIN) {
       throw new Error(`no space left on the disk of ${results.folder}: ${free} bytes are free`);
     }
-    const host = await this.#hosts.get();
+    const common = { run, folders, observe, interrupt, force };
+    if (simulateWith !== undefined) {
+      return simulateOnce({
+        ...common,
+        openInputs: simulateWith,
+        // The journal says when a run was worked on, which is not the time that it simulates.
+        record: (state, reason) => this.#record(decision, { state, atNs: now(), reason }),
+      });
+    }
     return runOnce({
-      run,
-      folders,
+      ...common,
       program,
-      host,
+      host: await this.#hosts.get(),
       listen: this.#hosts.listen,
       record: (state, atNs, reason) => this.#record(decision, { state, atNs, reason }),
       now,
-      observe,
-      interrupt,
-      force,
     });
   }
 

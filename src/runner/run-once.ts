@@ -17,7 +17,7 @@ import {
   type RunFolders,
   workerCommand,
 } from "#runner/role-commands.ts";
-import type { RunEffect, RunEvent } from "#runner/run-events.ts";
+import type { RunEffect, RunEvent, RunLimits } from "#runner/run-events.ts";
 import { RunMachine } from "#runner/run-machine.ts";
 import { StopWatch } from "#runner/stop-rules.ts";
 import { toMs } from "#stdx/nanos.ts";
@@ -56,10 +56,28 @@ export interface RunOnceOptions {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-const roleOf = (name: string): StoredProcess["role"] => {
+/** Whose process has this name. */
+export const roleOf = (name: string): StoredProcess["role"] => {
   if (name.startsWith("worker")) return "worker";
   return name === "controller" ? "controller" : "client";
 };
+
+/** How long each part of a run may take. */
+export const runLimits = (run: PlannedRun): RunLimits => {
+  const { warmUpNs, durationNs, coolDownNs } = run.workload;
+  return {
+    launchMs: toMs(run.launchLimitNs),
+    sendMs: toMs(warmUpNs) + toMs(durationNs) + toMs(coolDownNs),
+    drainMs: toMs(run.drainLimitNs),
+    stopWatch: run.stop === undefined ? null : new StopWatch(run.stop),
+  };
+};
+
+/** Several generators need an instant that all of them learn of in time; one alone begins when it is told to. */
+export const startLine = (generators: number, absoluteNowNs: bigint): ControlLine =>
+  generators === 1
+    ? { command: "start" }
+    : { command: "start", at_ns: String(absoluteNowNs + START_LEAD_NS) };
 
 class RunDriver {
   readonly #options: RunOnceOptions;
@@ -80,13 +98,7 @@ class RunDriver {
     this.#health = new HealthLogs(options.folders.telemetry, (reason) =>
       this.#feed({ kind: "runner-failed", reason: `the runner's telemetry: ${reason}` }),
     );
-    const { warmUpNs, durationNs, coolDownNs } = run.workload;
-    this.#machine = new RunMachine(castOf(run), {
-      launchMs: toMs(run.launchLimitNs),
-      sendMs: toMs(warmUpNs) + toMs(durationNs) + toMs(coolDownNs),
-      drainMs: toMs(run.drainLimitNs),
-      stopWatch: run.stop === undefined ? null : new StopWatch(run.stop),
-    });
+    this.#machine = new RunMachine(castOf(run), runLimits(run));
   }
 
   /** Resolves once nothing of the run is left on the host. */
@@ -159,7 +171,7 @@ class RunDriver {
         this.#tell([effect.name], { command: "models", models: effect.models });
         return;
       case "start-sending":
-        this.#tell(effect.names, this.#startFor(effect.names));
+        this.#tell(effect.names, startLine(effect.names.length, this.#options.now()));
         return;
       case "finish-sending": {
         const { stopped, names } = effect;
@@ -259,12 +271,6 @@ class RunDriver {
   #tell(names: readonly string[], line: ControlLine): void {
     const text = `${JSON.stringify(line)}\n`;
     for (const name of names) this.#with(name, (process) => process.write(text));
-  }
-
-  /** Several generators need an instant that all of them learn of in time; one alone begins when it is told to. */
-  #startFor(names: readonly string[]): ControlLine {
-    if (names.length === 1) return { command: "start" };
-    return { command: "start", at_ns: String(this.#options.now() + START_LEAD_NS) };
   }
 
   /** A process that is still being started is dealt with once it runs. */

@@ -95,6 +95,8 @@ export class ControllerRole extends Role {
   }
 
   protected onEnd(now: Nanos): void {
+    // Whoever still waits is told, and what is open gets its rows.
+    this.#step(now, { kind: "stop" });
     this.onGone(now);
     this.say("Clockwork Controller Exiting");
   }

@@ -1,7 +1,11 @@
 /** One planned run in virtual time: its roles on hosts of their own, the network between them, and what happens next. */
 import type { PlannedRun } from "#experiment/resolved.ts";
 import type { LoadGeneratorOptions } from "#serving/client/options.ts";
-import { CONTROLLER_TYPES, createController } from "#serving/controller/controller-types.ts";
+import {
+  CONTROLLER_TYPES,
+  type ControllerLog,
+  createController,
+} from "#serving/controller/controller-types.ts";
 import { type ControllerOptions, DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import type { Payload } from "#serving/messages.ts";
 import type { ModelCatalogue } from "#serving/worker/catalogue.ts";
@@ -43,8 +47,14 @@ export const DEFAULT_WORLD: WorldOptions = { network: DEFAULT_NETWORK, clocks: {
 
 /** Takes what roles say, and opens their logs. Rows have instants of the role's clock, which count from `epochNs`. */
 export interface SimulationOutput extends RoleVoice {
-  openControllerLogs(name: string, epochNs: bigint): ControllerSink;
-  openClientLog(name: string, options: { index: number; epochNs: bigint }): ClientSink;
+  openControllerLogs(
+    name: string,
+    options: { readonly epochNs: bigint; readonly logs: readonly ControllerLog[] },
+  ): ControllerSink;
+  openClientLog(
+    name: string,
+    options: { readonly index: number; readonly epochNs: bigint },
+  ): ClientSink;
 }
 
 export interface SimulatedRunOptions {
@@ -64,6 +74,7 @@ const EMPTY: Payload = { sizeBytes: 0 };
 const makeInput = (sizeBytes: number): Payload => ({ sizeBytes });
 
 const controllerOptions = ({ system }: PlannedRun): ControllerOptions => ({
+  ...DEFAULT_OPTIONS,
   strategy: system.scheduler,
   workerCount: system.workers,
   maxGpus: system.maxGpus,
@@ -167,12 +178,13 @@ export class SimulatedRun {
   startController(name: string): void {
     const { run, output } = this.#options;
     const host = this.#hostOf(name);
+    const logs = CONTROLLER_TYPES.get(run.system.scheduler)?.logs ?? [];
     this.#controller = new ControllerRole({
       agenda: this.#agenda,
       host,
       voice: output,
       machine: createController(controllerOptions(run)),
-      sink: output.openControllerLogs(name, host.clock.epochNs),
+      sink: output.openControllerLogs(name, { epochNs: host.clock.epochNs, logs }),
       workerCount: run.system.workers,
       connect: (index, atFrom) => {
         const worker = this.#workers[index];

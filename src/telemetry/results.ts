@@ -120,6 +120,24 @@ export interface StoredStop {
   readonly evidence: string;
 }
 
+/** A run in virtual time: its instants are those of a world that begins in the year 2000, and nothing of it happened on a host. */
+export interface StoredSimulation {
+  /** Of "<SHA-256>  <path>" of each file in order of their paths: what `sha256sum logs/* telemetry/* | sha256sum` prints. */
+  readonly sha256: string;
+  /** Things that happened in the simulated world. */
+  readonly steps: number;
+  /** What they took on the clock of whoever simulated, logs included. */
+  readonly wall_ns: number;
+  readonly network: {
+    /** One way: at least this, and an exponential time with that mean on top. */
+    readonly latency_min_ns: number;
+    readonly jitter_mean_ns: number;
+    /** Of the line out of each host. */
+    readonly bytes_per_s: number;
+    readonly send_buffer_bytes: number;
+  };
+}
+
 /** `run.json`: how one run went; written when the run ended, whatever the ending. */
 export interface StoredRun {
   readonly schema_version: number;
@@ -147,4 +165,6 @@ export interface StoredRun {
   readonly problems: readonly string[];
   /** Model instances in order of index, with the ids the controller gave them; empty when loading failed. */
   readonly models: readonly { readonly model: string; readonly model_id: number }[];
+  /** Absent for a run on hosts. */
+  readonly simulation?: StoredSimulation;
 }

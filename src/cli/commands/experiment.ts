@@ -14,6 +14,7 @@ import { findResultsFolder } from "#cli/results-lookup.ts";
 import { RunSearch } from "#cli/search-runs.ts";
 import { shellWord } from "#cli/shell-word.ts";
 import { showPlan } from "#cli/show-plan.ts";
+import { simulationInputs } from "#cli/simulation-inputs.ts";
 import { asTyped } from "#experiment/override.ts";
 import { formatProblems } from "#experiment/problem.ts";
 import type { Plan } from "#experiment/resolved.ts";
@@ -34,8 +35,12 @@ import { type ExperimentOutcome, runExperiment } from "#runner/run-experiment.ts
 const LOCAL_LEASE_MS = 2000;
 const LOCAL_GRACE_MS = 1000;
 
+/** Where runs take place. */
+type Target = "local" | "sim";
+
 interface ExperimentFlags {
-  readonly on: string;
+  /** Absent: where the results that are resumed were made, or on this machine. */
+  readonly on?: Target;
   readonly set: readonly string[];
   readonly seed?: string;
   readonly plan?: true;
@@ -45,14 +50,15 @@ interface ExperimentFlags {
   readonly report: boolean;
 }
 
-const parseTarget = (target: string): string => {
-  if (target === "local") return target;
-  const kind = target.split(":")[0] ?? "";
-  const known = kind === "ssh" || kind === "sim";
+const TARGETS: readonly Target[] = ["local", "sim"];
+
+const parseTarget = (text: string): Target => {
+  const target = TARGETS.find((each) => each === text);
+  if (target !== undefined) return target;
   throw new InvalidArgumentError(
-    known
-      ? `The target "${kind}" is not available yet; "local" is.`
-      : 'There is no such target; "local" is one.',
+    text.split(":")[0] === "ssh"
+      ? 'The target "ssh" is not available yet; "local" and "sim" are.'
+      : 'There is no such target; "local" and "sim" are.',
   );
 };
 
@@ -78,6 +84,7 @@ const say = (text: string): void => {
 interface Job {
   readonly context: CliContext;
   readonly flags: ExperimentFlags;
+  readonly target: Target;
   readonly file: string;
   readonly loaded: LoadedExperiment;
   readonly results: ResultsFolder;
@@ -116,11 +123,23 @@ const refuseBeyondLimit = async (file: string, loaded: LoadedExperiment): Promis
   if (problems.length > 0) throw new UserError(EXIT.USAGE, formatProblems(file, problems));
 };
 
+/** Results of one target are not continued on another. */
+const targetOf = ({ on }: ExperimentFlags, resumed: ResultsFolder | null): Target => {
+  if (resumed === null) return on ?? "local";
+  const recorded = TARGETS.find((target) => target === resumed.manifest.target) ?? "local";
+  if (on !== undefined && on !== recorded) {
+    refuseResume(resumed, [`its runs were made on "${recorded}", not on "${on}"`]);
+  }
+  return recorded;
+};
+
 const prepare = async (context: CliContext, file: string, flags: ExperimentFlags): Promise<Job> => {
   const resumed =
     flags.resume === undefined ? null : await openForResume(context, flags, flags.resume);
+  const target = targetOf(flags, resumed);
   const loaded = await loadExperiment(context, file, recordedFlags(flags, resumed));
-  await refuseBeyondLimit(file, loaded);
+  // In virtual time nothing is ever late.
+  if (target !== "sim") await refuseBeyondLimit(file, loaded);
   const clock = startClock();
   const code = readCodeFacts(context.root);
   const { git_revision, git_dirty } = code.escapement;
@@ -134,7 +153,7 @@ const prepare = async (context: CliContext, file: string, flags: ExperimentFlags
         `note: the results were begun with revision ${resumed.manifest.escapement.git_revision ?? "unknown"}, this is ${git_revision ?? "unknown"}`,
       );
     }
-    return { context, flags, file, loaded, results: resumed, revision };
+    return { context, flags, target, file, loaded, results: resumed, revision };
   }
   const created = await createResultsFolder({
     experiment: loaded,
@@ -142,13 +161,13 @@ const prepare = async (context: CliContext, file: string, flags: ExperimentFlags
       flags.results === undefined
         ? join(context.root, "results")
         : resolve(context.cwd, flags.results),
-    target: flags.on,
+    target,
     code,
     nowNs: toAbsolute(clock, clock.now()),
     random: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
   });
   if (!created.ok) throw new UserError(EXIT.BAD_INPUT, created.error);
-  return { context, flags, file, loaded, results: created.value, revision };
+  return { context, flags, target, file, loaded, results: created.value, revision };
 };
 
 const openSearch = (
@@ -158,7 +177,8 @@ const openSearch = (
 ): Promise<RunSearch | null> =>
   plan.search === undefined ? Promise.resolve(null) : RunSearch.open({ folder, plan, say });
 
-const execute = async ({ context, loaded, results, revision }: Job): Promise<ExperimentOutcome> => {
+const execute = async (job: Job): Promise<ExperimentOutcome> => {
+  const { context, target, loaded, results, revision } = job;
   const clock = startClock();
   const { stdout } = process;
   // Whoever read our output went away; the experiment goes on.
@@ -169,6 +189,7 @@ const execute = async ({ context, loaded, results, revision }: Job): Promise<Exp
     // Unknown until the terminal says so.
     columns: () => stdout.columns || 80,
     now: () => performance.now(),
+    isSimulated: target === "sim",
   });
   using interrupts = takeInterrupts((text) => view.say(text));
   view.start();
@@ -188,6 +209,7 @@ const execute = async ({ context, loaded, results, revision }: Job): Promise<Exp
           leaseMs: LOCAL_LEASE_MS,
           graceMs: LOCAL_GRACE_MS,
         }),
+      ...(target === "sim" ? { simulateWith: simulationInputs(loaded) } : {}),
       observe: view.observe,
       now: () => toAbsolute(clock, clock.now()),
       interrupt: interrupts.interrupt,
@@ -255,7 +277,7 @@ const runExperimentCommand = async (
   if (flags.plan === true) {
     const loaded = await loadExperiment(context, file, flags);
     for (const note of loaded.notes) say(`note: ${note}`);
-    say(showPlan(loaded, { target: flags.on, cwd: context.cwd }));
+    say(showPlan(loaded, { target: flags.on ?? "local", cwd: context.cwd }));
     return;
   }
   followLauncher(context.env, "experiment");
@@ -269,7 +291,11 @@ export const registerExperimentCommand = (program: Command, context: CliContext)
     .command("experiment")
     .description("run an experiment file from launch to report")
     .argument("<file>", "the experiment file: as given, or in experiments/")
-    .option("--on <target>", 'where it runs: "local"', parseTarget, "local")
+    .option(
+      "--on <target>",
+      'where it runs: "local", on this machine, or "sim", in virtual time (default: "local")',
+      parseTarget,
+    )
     .option("--set <key=value>", "replace a value of the experiment; repeatable", collect, [])
     .option("--seed <n>", "the seed of everything random; repetition i uses n + i - 1")
     .option("--plan", "print every run with its parameters, time and disk; start nothing")

@@ -1,5 +1,5 @@
 /** What should have been measured and was not: nothing is VALID for want of evidence. */
-import { type ExaminedRun, type Finding, finding, isDoneRun } from "#judge/finding.ts";
+import { type ExaminedRun, type Finding, finding, isDoneRun, isSimulated } from "#judge/finding.ts";
 import type { RunHealth } from "#query/analysis.ts";
 
 /** Fewer samples than this in the window make no difference of two. */
@@ -46,6 +46,7 @@ const missingIn = (run: ExaminedRun): readonly string[] => {
       missing.push("when the controller sent its responses");
     }
   }
+  if (isSimulated(run)) return missing;
   if (health === null) missing.push("how hosts and processes fared");
   else {
     const names = (stored?.processes ?? []).map(({ name }) => name);
