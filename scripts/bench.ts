@@ -7,6 +7,7 @@ import { benchLoad, readLoadOptions } from "./bench/generator-load.ts";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
 import { benchSchedule } from "./bench/schedule.ts";
+import { benchSimulation } from "./bench/simulation.ts";
 import { formatSummary, type Series } from "./bench/summary.ts";
 import { benchTraceMemory } from "./bench/trace-memory.ts";
 import { runStep } from "./step.ts";
@@ -53,6 +54,10 @@ const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["load", load],
   ["saturation", withoutOptions(benchSaturation)],
   ["schedule", withoutOptions(benchSchedule)],
+  [
+    "simulation",
+    async (repetitions, args) => formatSummary(await benchSimulation(repetitions, args)),
+  ],
   ["trace-memory", withoutOptions(benchTraceMemory)],
   ["controller", controller],
   ["codec", withoutOptions(benchCodec)],
@@ -66,7 +71,7 @@ const hasCount = /^\d/.test(first);
 const count = hasCount ? first : "5";
 const bench = BENCHES.get(name);
 const text =
-  bench === undefined || !/^[1-9]\d?$/.test(count)
+  bench === undefined || !/^[1-9]\d{0,2}$/.test(count)
     ? null
     : await bench(Number(count), hasCount ? rest.slice(1) : rest);
 if (text === null) {
