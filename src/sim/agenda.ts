@@ -18,6 +18,8 @@ export class Agenda {
   /** When each actor is due; `IDLE` while it waits for nothing. */
   readonly #at: number[] = [];
   readonly #tickets: number[] = [];
+  /** Numbers of actors that are gone. */
+  readonly #free: number[] = [];
   readonly #order: IndexedHeap;
   readonly #capacity: number;
   #now: Nanos = ZERO_NS;
@@ -54,12 +56,23 @@ export class Agenda {
     return slot < 0 ? null : (this.#at[slot] as Nanos);
   }
 
-  /** Takes the actor in; returns the number under which it waits. */
+  /** Takes the actor in; returns the number under which it waits until it is removed. */
   add(actor: Actor): number {
+    const free = this.#free.pop();
+    if (free !== undefined) {
+      this.#actors[free] = actor;
+      return free;
+    }
     assert(this.#actors.length < this.#capacity, `an agenda of ${this.#capacity} actors is full`);
     this.#at.push(IDLE);
     this.#tickets.push(0);
     return this.#actors.push(actor) - 1;
+  }
+
+  /** The actor is gone, and its number may be another's from now on. */
+  remove(slot: number): void {
+    this.wait(slot, null);
+    this.#free.push(slot);
   }
 
   /** A place in the order of what falls due at one instant, behind all that were given before. */

@@ -86,7 +86,7 @@ export class ClientRole extends Role {
   }
 
   protected onGone(now: Nanos): void {
-    this.agenda.wait(this.#connecting, null);
+    this.agenda.remove(this.#connecting);
     this.#port?.close(now, "the client has ended");
     this.#sink.close();
   }

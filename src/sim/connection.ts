@@ -34,6 +34,8 @@ interface PortParts {
   readonly agenda: Agenda;
   readonly clock: HostClock;
   readonly peerClock: HostClock;
+  /** The peer has closed: nothing of the connection is needed any more. */
+  readonly onEnded: () => void;
 }
 
 /** One end of a connection. */
@@ -103,24 +105,22 @@ export class Port<Out, In> {
     return false;
   }
 
-  /** In order, as the end of a role does: the peer learns of it after all that was sent. */
+  /** The peer learns of it after all that was sent; nothing more is read here. */
   close(now: Nanos, reason: string): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#parts.agenda.wait(this.#slot, null);
+    if (!this.#shut()) return;
     this.#out?.send(now, { kind: "closed", reason }, 0);
   }
 
-  /** Without order: what the peer sent and sends is not read. */
-  drop(now: Nanos, reason: string): void {
-    this.#out?.cut();
-    this.#onClosed(now, reason);
+  /** The connection is lost, to this end. */
+  lose(now: Nanos, reason: string): void {
+    if (this.#shut()) this.#handlers?.onClosed(now, reason);
   }
 
   receive(now: Nanos, parcel: Parcel<In>): void {
     if (!this.#isOpen) return;
     if (parcel.kind === "closed") {
-      this.#onClosed(now, parcel.reason);
+      this.lose(now, parcel.reason);
+      this.#parts.onEnded();
       return;
     }
     const difference = this.#parts.clock.read(now) - parcel.sentAt - this.#epochShift;
@@ -131,11 +131,12 @@ export class Port<Out, In> {
     this.#handlers?.onMessage(now, parcel.message, this.fromPeer(parcel.sentAt));
   }
 
-  #onClosed(now: Nanos, reason: string): void {
-    if (!this.#isOpen) return;
+  /** False when it is shut already. */
+  #shut(): boolean {
+    if (!this.#isOpen) return false;
     this.#isOpen = false;
-    this.#parts.agenda.wait(this.#slot, null);
-    this.#handlers?.onClosed(now, reason);
+    this.#parts.agenda.remove(this.#slot);
+    return true;
   }
 
   #tellTaken(now: Nanos): void {
@@ -179,8 +180,9 @@ export class Connection<A, B> {
     const rngOf = (way: string): Rng => Rng.of(seed, `network/${way}`);
     const handshake = rngOf(`${from.name} connects to ${to.name}`);
     this.roundTrip = addNs(drawLatency(network, handshake), drawLatency(network, handshake));
-    const near = new Port<A, B>({ agenda, clock: from.clock, peerClock: to.clock });
-    const far = new Port<B, A>({ agenda, clock: to.clock, peerClock: from.clock });
+    const onEnded = (): void => this.#cut();
+    const near = new Port<A, B>({ agenda, clock: from.clock, peerClock: to.clock, onEnded });
+    const far = new Port<B, A>({ agenda, clock: to.clock, peerClock: from.clock, onEnded });
     this.#out = new Link<Parcel<A>>({
       agenda,
       network,
@@ -214,8 +216,14 @@ export class Connection<A, B> {
 
   /** Breaks the connection: both ends learn of it, and what was on its way is lost. */
   lose(now: Nanos, reason: string): void {
-    this.#near.drop(now, reason);
-    this.#far.drop(now, reason);
+    this.#cut();
+    this.#near.lose(now, reason);
+    this.#far.lose(now, reason);
+  }
+
+  #cut(): void {
+    this.#out.cut();
+    this.#back.cut();
   }
 }
 

@@ -6,10 +6,11 @@ import type {
   ControllerEvent,
   RequestRecord,
 } from "#serving/controller/events.ts";
-import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
+import type { ClientRequest, ClientResponse } from "#serving/messages.ts";
 import type { Port, PortHandlers } from "#sim/connection.ts";
-import { actionBytes, responseBytes } from "#sim/message-sizes.ts";
+import { responseBytes } from "#sim/message-sizes.ts";
 import { Role, type RoleParts } from "#sim/role.ts";
+import { type ConnectWorker, WorkerLinks } from "#sim/worker-links.ts";
 import { assertNever } from "#stdx/assert.ts";
 import type { Nanos } from "#stdx/nanos.ts";
 
@@ -19,7 +20,6 @@ export interface Numbered<T> {
   readonly message: T;
 }
 
-export type ControllerPortForWorkers = Port<Action, ActionResult>;
 export type ControllerPortForClients = Port<Numbered<ClientResponse>, Numbered<ClientRequest>>;
 
 /** The controller's logs; each row goes out at once. */
@@ -33,42 +33,33 @@ export interface ControllerRoleParts extends RoleParts {
   readonly machine: ControllerMachine;
   readonly sink: ControllerSink;
   readonly workerCount: number;
-  /** Connects to a worker; the answer is how long that takes. */
-  readonly connect: (
-    worker: number,
-    atController: (port: ControllerPortForWorkers) => PortHandlers<ActionResult>,
-  ) => Nanos;
-}
-
-/** An action that the network layer has taken. */
-interface Taken {
-  readonly worker: number;
-  readonly actionId: number;
+  readonly connect: ConnectWorker;
 }
 
 export class ControllerRole extends Role {
-  readonly #parts: ControllerRoleParts;
-  readonly #workers: (ControllerPortForWorkers | null)[];
+  readonly #machine: ControllerMachine;
+  readonly #sink: ControllerSink;
+  readonly #workers: WorkerLinks;
   readonly #clients = new Map<number, ControllerPortForClients>();
-  readonly #connecting: number;
   #nextConnectionId = 0;
-  /** Taken while the effects of a step are carried out; told once they are. */
-  #taken: Taken[] = [];
+  /** What the effects of a step brought about at once; it follows when they have been carried out. */
+  readonly #caused: ControllerEvent[] = [];
+  #isStepping = false;
 
   constructor(parts: ControllerRoleParts) {
     super(parts);
-    this.#parts = parts;
-    this.#workers = Array.from({ length: parts.workerCount }, () => null);
-    let next = 0;
-    this.#connecting = parts.agenda.add({
-      act: (now) => {
-        const worker = next++;
-        this.#step(now, { kind: "worker_up", worker });
-        this.#connect(now, next);
-      },
-    });
+    const { agenda, machine, sink, workerCount, connect } = parts;
+    this.#machine = machine;
+    this.#sink = sink;
     this.say("Starting Clockwork Controller");
-    this.#connect(parts.agenda.now, 0);
+    this.#workers = new WorkerLinks({
+      agenda,
+      clock: this.host.clock,
+      workerCount,
+      connect,
+      onEvent: (now, event) => this.#step(now, event),
+      onLine: (line) => this.say(line),
+    });
   }
 
   /** Takes a client's connection. */
@@ -102,56 +93,38 @@ export class ControllerRole extends Role {
   }
 
   protected onGone(now: Nanos): void {
-    this.agenda.wait(this.#connecting, null);
-    for (const port of this.#workers) port?.close(now, "the controller is ending");
+    this.#workers.close(now, "the controller is ending");
     for (const port of this.#clients.values()) port.close(now, "the controller is ending");
-    this.#parts.sink.close();
-  }
-
-  /** One after the other, as the original does. */
-  #connect(now: Nanos, worker: number): void {
-    if (worker >= this.#parts.workerCount || this.isOver) return;
-    this.say(`Connecting to worker ${worker}`);
-    const roundTrip = this.#parts.connect(worker, (port) => this.#workerHandlers(worker, port));
-    this.agenda.wait(this.#connecting, (now + roundTrip) as Nanos);
-  }
-
-  #workerHandlers(worker: number, port: ControllerPortForWorkers): PortHandlers<ActionResult> {
-    this.#workers[worker] = port;
-    return {
-      onMessage: (now, result) => {
-        const received = this.host.clock.read(now);
-        this.#step(now, { kind: "result", worker, received, result });
-      },
-      onTaken: (now, actionId) => this.#step(now, { kind: "action_sent", worker, actionId }),
-      onClosed: (now, reason) => {
-        this.#workers[worker] = null;
-        this.say(`Closing connection to worker ${worker}, reason: ${reason}`);
-        this.#step(now, { kind: "worker_down", worker, reason });
-      },
-    };
+    this.#sink.close();
   }
 
   #step(now: Nanos, event: ControllerEvent): void {
     if (this.isOver) return;
-    const { machine } = this.#parts;
-    const local = this.host.clock.read(now);
-    for (const effect of machine.step(local, event)) this.#apply(now, effect);
-    while (this.#taken.length > 0) {
-      const taken = this.#taken;
-      this.#taken = [];
-      for (const each of taken) {
-        const effects = machine.step(local, { kind: "action_sent", ...each });
-        for (const effect of effects) this.#apply(now, effect);
-      }
+    if (this.#isStepping) {
+      this.#caused.push(event);
+      return;
     }
-    this.wakeAt(machine.nextTimeout());
+    this.#isStepping = true;
+    const local = this.host.clock.read(now);
+    for (const effect of this.#machine.step(local, event)) this.#apply(now, effect);
+    for (let next = this.#caused.shift(); next !== undefined; next = this.#caused.shift()) {
+      for (const effect of this.#machine.step(local, next)) this.#apply(now, effect);
+    }
+    this.#isStepping = false;
+    this.wakeAt(this.#machine.nextTimeout());
   }
 
   #apply(now: Nanos, effect: ControllerEffect): void {
     switch (effect.kind) {
-      case "send_action":
-        this.#send(now, effect.worker, effect.action);
+      case "send_action": {
+        const { worker, action } = effect;
+        const isTaken = this.#workers.send(now, worker, action);
+        const { actionId } = action;
+        if (isTaken) this.#caused.push({ kind: "action_sent", worker, actionId });
+        break;
+      }
+      case "close_worker":
+        this.#workers.drop(now, effect.worker, effect.reason);
         break;
       case "respond": {
         const { messageId, response } = effect;
@@ -161,10 +134,10 @@ export class ControllerRole extends Role {
         break;
       }
       case "request_done":
-        this.#parts.sink.request(effect.record);
+        this.#sink.request(effect.record);
         break;
       case "action_done":
-        this.#parts.sink.action(effect.record);
+        this.#sink.action(effect.record);
         break;
       case "print":
         this.say(effect.line);
@@ -178,13 +151,5 @@ export class ControllerRole extends Role {
       default:
         assertNever(effect);
     }
-  }
-
-  #send(now: Nanos, worker: number, action: Action): void {
-    const port = this.#workers[worker];
-    if (port === null || port === undefined) return;
-    const { actionId } = action;
-    if (port.send(now, action, { sizeBytes: actionBytes(action), id: actionId }))
-      this.#taken.push({ worker, actionId });
   }
 }

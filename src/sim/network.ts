@@ -107,14 +107,16 @@ export class Link<T> implements Actor {
     this.#await();
   }
 
-  /** The connection is lost: what is on its way never arrives, and what is sent from now on goes nowhere. */
+  /** The end of the link: what is on its way never arrives, and what is sent from now on goes nowhere. */
   cut(): void {
+    if (this.#isCut) return;
     this.#isCut = true;
     this.#inTransit.removeWhere(() => true);
-    this.#await();
+    this.#parts.agenda.remove(this.#slot);
   }
 
   #await(): void {
+    if (this.#isCut) return;
     const { agenda } = this.#parts;
     const next = this.#inTransit.peek();
     if (next === undefined || this.#heldUntil === Number.POSITIVE_INFINITY) {

@@ -86,8 +86,8 @@ export abstract class Role {
   }
 
   #leave(): void {
-    this.wakeAt(null);
     this.#isOver = true;
+    this.agenda.remove(this.#slot);
     const isClean = this.#failure === null;
     this.#voice.exited(this.host.name, { isClean, description: this.#failure ?? "ended" });
   }

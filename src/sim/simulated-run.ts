@@ -119,10 +119,10 @@ const loadOptions = (
   startWhenReady: false,
 });
 
+/** Actors at a time; connections that end overlap with those that take their place. */
 const capacityOf = ({ system, workload }: PlannedRun): number => {
-  const clients = generatorsOf(workload);
-  const roles = system.workers + 1 + clients;
-  return 2 * roles + ACTORS_PER_CONNECTION * (system.workers + clients);
+  const others = system.workers + generatorsOf(workload);
+  return 1 + (2 + 4 * ACTORS_PER_CONNECTION) * others;
 };
 
 export class SimulatedRun {
@@ -132,7 +132,10 @@ export class SimulatedRun {
   readonly #roles = new Map<string, Role>();
   readonly #workers: WorkerRole[] = [];
   readonly #clients = new Map<string, ClientRole>();
+  /** With the controller, by the role at the other end. */
   readonly #connections = new Map<string, Breakable>();
+  /** Roles between which and the controller no message passes. */
+  readonly #parted = new Set<string>();
   #controller: ControllerRole | null = null;
 
   constructor(options: SimulatedRunOptions) {
@@ -174,7 +177,7 @@ export class SimulatedRun {
     this.#roles.set(name, worker);
   }
 
-  /** Once every worker has started. */
+  /** May come before its workers: it tries until they are there. */
   startController(name: string): void {
     const { run, output } = this.#options;
     const host = this.#hostOf(name);
@@ -188,7 +191,8 @@ export class SimulatedRun {
       workerCount: run.system.workers,
       connect: (index, atFrom) => {
         const worker = this.#workers[index];
-        assert(worker !== undefined, `worker ${index} has not started`);
+        if (worker === undefined || worker.isOver || this.#parted.has(worker.host.name))
+          return null;
         const atTo = (port: Parameters<WorkerRole["accept"]>[0]) => worker.accept(port);
         const parts = this.#between(host, worker.host);
         return this.#join(worker.host.name, new Connection({ ...parts, atFrom, atTo }));
@@ -235,11 +239,21 @@ export class SimulatedRun {
     this.#roles.get(name)?.kill(this.now);
   }
 
-  /** The connection of a worker or a load generator with the controller: to part the network there, or to break it. */
-  connection(name: string): Breakable {
-    const found = this.#connections.get(name);
-    assert(found !== undefined, `${name} has no connection to the controller`);
-    return found;
+  /** Parts the network between a worker or load generator and the controller: nothing passes, and nothing is lost. */
+  part(name: string): void {
+    this.#parted.add(name);
+    this.#connections.get(name)?.hold();
+  }
+
+  /** What waited since `part` is sent once more. */
+  heal(name: string): void {
+    this.#parted.delete(name);
+    this.#connections.get(name)?.release(this.now);
+  }
+
+  /** Breaks the connection of a worker or load generator with the controller: what is on its way is lost. */
+  breakConnection(name: string, reason: string): void {
+    this.#connections.get(name)?.lose(this.now, reason);
   }
 
   #hostOf(name: string): Host {

@@ -131,24 +131,50 @@ describe("clocks that differ", () => {
 });
 
 describe("a network that fails", () => {
-  test("loses a worker: the others serve, and nothing waits for ever", () => {
-    const plan = simulatedPlan({ workload: { ratePerS: 200 } });
+  /** Breaks something about worker 0 after 200 ms, and sends for 600 ms more. */
+  const disturbed = (disturb: (world: SimulatedWorld) => void) => {
+    const plan = simulatedPlan({ workload: { ratePerS: 300, durationNs: ns(800 * MS) } });
     const world = new SimulatedWorld(plan).start();
-    const lostAt = world.simulation.now / MS + 250;
-    world.untilMs(lostAt);
-    world.simulation.connection("worker0").lose(world.simulation.now, "reset");
+    world.untilMs(world.simulation.now / MS + 250);
+    const at = world.simulation.now;
+    disturb(world);
     world.drain();
-    expect(world.lines).toContain("controller: Closing connection to worker 0, reason: reset");
-    const lost = world.actions.filter(({ status }) => status === 3);
-    expect(lost.every(({ worker }) => worker === 0)).toBe(true);
     expect(world.requests.length).toBe(world.records.length);
     const { ok = 0, fail = 0 } = outcomes(world);
     expect(ok + fail).toBe(world.records.length);
     expect(ok).toBeGreaterThan(0.8 * world.records.length);
-    const after = world.actions.filter(({ sent }) => sent > lostAt * MS && sent > 0);
-    expect(after.filter(({ status }) => status === 0).every(({ worker }) => worker === 1)).toBe(
-      true,
+    const lost = world.actions.filter(({ status }) => status === 3);
+    expect(lost.every(({ worker }) => worker === 0)).toBe(true);
+    // By the controller's clock, which began with it, at the world's beginning.
+    const after = world.actions.filter(
+      ({ action, sent, status }) => action === "infer" && sent > at && status === 0,
     );
+    return { world, after: Map.groupBy(after, ({ worker }) => worker) };
+  };
+
+  test("breaks a connection: the worker is tried again, and serves again", () => {
+    const { world, after } = disturbed(({ simulation }) => {
+      simulation.breakConnection("worker0", "reset");
+    });
+    expect(world.lines).toContain("controller: Closing connection to worker 0, reason: reset");
+    expect(world.lines.filter((line) => line.endsWith("Connection established")).length).toBe(3);
+    expect(after.get(0)?.length).toBeGreaterThan(10);
+    expect(after.get(1)?.length).toBeGreaterThan(10);
+  });
+
+  test("loses a worker for good: the others serve, and nothing waits for ever", () => {
+    const { world, after } = disturbed(({ simulation }) => simulation.kill("worker0"));
+    expect(world.exits.get("worker0")).toMatchObject({ isClean: false });
+    expect([...after.keys()]).toEqual([1]);
+  });
+
+  test("loses a worker that is started again: it comes back empty, and serves again", () => {
+    const { world, after } = disturbed(({ simulation }) => {
+      simulation.kill("worker0");
+      simulation.startWorker("worker0", 0);
+    });
+    expect(world.lines.filter((line) => line.endsWith("Connection established")).length).toBe(3);
+    expect(after.get(1)?.length).toBeGreaterThan(10);
   });
 
   test("is parted from a worker and whole again: its results come late, and none is lost", () => {
@@ -156,9 +182,9 @@ describe("a network that fails", () => {
     const world = new SimulatedWorld(plan).start();
     const partedAt = world.simulation.now / MS + 200;
     world.untilMs(partedAt);
-    world.simulation.connection("worker0").hold();
+    world.simulation.part("worker0");
     world.untilMs(partedAt + 150);
-    world.simulation.connection("worker0").release(world.simulation.now);
+    world.simulation.heal("worker0");
     world.drain();
     expect(outcomes(world)["fail"]).toBeGreaterThan(3);
     expect(outcomes(world)["ok"]).toBeGreaterThan(20);
@@ -172,7 +198,7 @@ describe("a network that fails", () => {
   test("cuts a load generator off: what is out is unknown, the rest is dropped", () => {
     const world = new SimulatedWorld(simulatedPlan()).start();
     world.untilMs(world.simulation.now / MS + 200);
-    world.simulation.connection("client0").lose(world.simulation.now, "reset");
+    world.simulation.breakConnection("client0", "reset");
     world.drain();
     const { ok = 0, unknown = 0, dropped = 0 } = outcomes(world);
     expect(ok).toBeGreaterThan(20);
