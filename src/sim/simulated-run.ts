@@ -106,7 +106,8 @@ const loadOptions = (
   clientId,
   models: system.models.filter(({ instances }) => instances > 0),
   modelsAreGiven: clientId > 0,
-  modelDir: MODEL_DIR,
+  // By the paths that the workers' folders have.
+  modelDir: system.profilesAreFolders ? system.profiles : MODEL_DIR,
   arrivals,
   warmUp: workload.warmUpNs,
   duration: workload.durationNs,

@@ -116,7 +116,11 @@ describe("--resume", () => {
 test("a rate that no load generator here could send is simulated all the same", async () => {
   await using command = await simulate(
     { ratePerS: 200_000, durationMs: 50 },
-    ...["--on", "sim", "--no-report", "--set", "workload.warmUp=0s"],
+    "--on",
+    "sim",
+    "--no-report",
+    "--set",
+    "workload.warmUp=0s",
   );
   expect(command.process.exitCode).toBe(0);
   expect(readRun(command.results, "00-rep=1").expected_requests).toBe(10_000);

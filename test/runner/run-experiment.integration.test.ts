@@ -84,6 +84,7 @@ describe("a run that goes well", () => {
       "telemetry/host_log.tsv",
       "telemetry/loop_log.tsv",
       "telemetry/process_log.tsv",
+      "telemetry/window_log.tsv",
       "logs/client0.log",
       "logs/controller.log",
       "logs/worker0.log",

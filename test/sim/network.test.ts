@@ -9,7 +9,7 @@ import {
 } from "#sim/connection.ts";
 import { type ClockOptions, HostClock, TRUE_CLOCK } from "#sim/host-clock.ts";
 import { Line, type NetworkOptions } from "#sim/network.ts";
-import { type Nanos, ns } from "#stdx/nanos.ts";
+import { ns } from "#stdx/nanos.ts";
 
 const US = 1000;
 /** 1 GB/s, 50 µs, no jitter. */
@@ -160,7 +160,7 @@ describe("when the network fails", () => {
     wire.send("b");
     wire.until(900 * US);
     expect(wire.arrived).toEqual([]);
-    wire.connection.release(wire.agenda.now as Nanos);
+    wire.connection.release(wire.agenda.now);
     wire.send("c");
     wire.until(2_000 * US);
     expect(texts(wire.arrived)).toEqual([`a@${950 * US}`, `b@${950 * US}`, `c@${950 * US}`]);
@@ -170,7 +170,7 @@ describe("when the network fails", () => {
     const wire = new Wire();
     wire.send("a");
     wire.until(10 * US);
-    wire.connection.lose(wire.agenda.now as Nanos, "reset");
+    wire.connection.lose(wire.agenda.now, "reset");
     wire.send("b");
     wire.until(1_000 * US);
     expect(wire.arrived).toEqual([]);
