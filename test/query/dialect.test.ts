@@ -14,10 +14,12 @@ import { join, resolve } from "node:path";
 import { openViews } from "#query/analyse.ts";
 import type { Dialect, DialectReading } from "#query/analysis.ts";
 import { openResults } from "#query/results-folder.ts";
-import { ACTION_LOG } from "#telemetry/action-log.ts";
-import { REQUEST_LOG } from "#telemetry/request-log.ts";
+import { Rng } from "#stdx/rng.ts";
+import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
+import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
 import { headerLine } from "#telemetry/schema.ts";
 import { encodeSidecar, SIDECAR_FILE } from "#telemetry/sidecar.ts";
+import { World } from "../serving/controller/world.ts";
 import { SAMPLE_ACTIONS, SAMPLE_REQUESTS } from "../telemetry/samples.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "dialect-test-"));
@@ -203,6 +205,29 @@ describe("the documentation's samples", () => {
     writeCells(both, REQUEST_LOG, arrived);
     expect(await readingOf(both)).toMatchObject({ dialect: "original", isDecided: false });
     expect(await readingOf(both, "documented")).toMatchObject({ dialect: "documented" });
+  });
+});
+
+describe.each(["documented", "original"] as const)("what we write as `%s`", (dialect) => {
+  // 2 GPUs with room for five models each, twelve models: loads, evictions, time-outs, batches.
+  const world = new World({ gpusPerWorker: 2, pagesPerGpu: 35, networkNs: 120_000 });
+  const start = world.startUp([{ path: "/zoo/resnet50_v2/model", copies: 12 }]);
+  const rng = Rng.of(1, "dialect");
+  for (let i = 0; i < 400; i++) {
+    world.at(start + i * 2_000_000, () => world.infer(rng.below(12)));
+  }
+  world.run(start + 5_000_000_000);
+  const requests = world.requests.flatMap(
+    (record) => encodeRequestRow(record, BASE, dialect) ?? [],
+  );
+  const actions = world.actions.flatMap((record) => encodeActionRow(record, BASE, dialect) ?? []);
+  const cells = (rows: readonly string[]) => rows.map((row) => row.split("\t"));
+
+  test("is read as that without a sidecar, from either log", async () => {
+    const alone = writeCells(freshFolder(), REQUEST_LOG, cells(requests));
+    expect(await readingOf(alone)).toMatchObject({ dialect, isDecided: true });
+    const acted = writeCells(freshFolder(), ACTION_LOG, cells(actions));
+    expect(await readingOf(acted)).toMatchObject({ dialect, isDecided: true });
   });
 });
 
