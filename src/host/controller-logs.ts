@@ -1,17 +1,16 @@
 /** The controller's telemetry logs, up to four: where they go, and what to say when they cannot. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LogFile } from "#host/log-file.ts";
-import type { LoopStatistics } from "#host/loop-statistics.ts";
+import { SchemaLog } from "#host/schema-log.ts";
 import type { ControllerLog } from "#serving/controller/controller-types.ts";
 import type { ActionRecord, RequestRecord } from "#serving/controller/events.ts";
-import { ACTION_LOG, encodeActionRow } from "#telemetry/action-log.ts";
-import { BATCH_LOG, encodeBatchRows } from "#telemetry/batch-log.ts";
-import { encodeRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
-import { headerLine, type LogSchema, type TelemetryDialect } from "#telemetry/schema.ts";
+import { ACTION_LOG, hasActionRow } from "#telemetry/action-log.ts";
+import { BATCH_LOG, type BatchRow } from "#telemetry/batch-log.ts";
+import { hasRequestRow, REQUEST_LOG } from "#telemetry/request-log.ts";
+import type { LogSchema, TelemetryDialect } from "#telemetry/schema.ts";
 import { encodeSidecar, SIDECAR_FILE } from "#telemetry/sidecar.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
-import { encodeWindowRow, WINDOW_LOG } from "#telemetry/window-log.ts";
+import { WINDOW_LOG } from "#telemetry/window-log.ts";
 
 export interface ControllerLogsOptions {
   /** Must exist to be used; never created. */
@@ -21,7 +20,8 @@ export interface ControllerLogsOptions {
   readonly logs: readonly ControllerLog[];
   /** Instants of records count from here, in ns since the Unix epoch. */
   readonly epochNs: bigint;
-  readonly loop: LoopStatistics;
+  /** See `SchemaLogOptions`; not unless given. */
+  readonly isSynchronous?: boolean;
   readonly onStatus: (line: StatusLine) => void;
   /** Takes lines for people. */
   readonly onLine: (line: string) => void;
@@ -30,10 +30,10 @@ export interface ControllerLogsOptions {
 /** Open logs; a log that cannot be opened or written is told once and then left alone: serving goes on. */
 export class ControllerLogs {
   readonly #options: ControllerLogsOptions;
-  readonly #requests: LogFile | null;
-  readonly #actions: LogFile | null;
-  readonly #batches: LogFile | null;
-  readonly #windows: LogFile | null;
+  readonly #requests: SchemaLog<RequestRecord> | null;
+  readonly #actions: SchemaLog<ActionRecord> | null;
+  readonly #batches: SchemaLog<BatchRow> | null;
+  readonly #windows: SchemaLog<ActionRecord> | null;
 
   constructor(options: ControllerLogsOptions) {
     this.#options = options;
@@ -45,48 +45,48 @@ export class ControllerLogs {
   }
 
   request(record: RequestRecord): void {
-    if (this.#requests === null) return;
-    const { epochNs, dialect } = this.#options;
-    const row = encodeRequestRow(record, epochNs, dialect);
-    if (row !== null) this.#requests.append(row);
+    if (hasRequestRow(record, this.#options.dialect)) this.#requests?.append(record);
   }
 
   action(record: ActionRecord): void {
-    const { epochNs, dialect } = this.#options;
-    if (this.#actions !== null) {
-      const row = encodeActionRow(record, epochNs, dialect);
-      if (row !== null) this.#actions.append(row);
-    }
-    this.#windows?.append(encodeWindowRow(record, epochNs));
-    if (this.#batches === null || record.batch.length === 0) return;
-    for (const row of encodeBatchRows(record, epochNs)) this.#batches.append(row);
+    if (hasActionRow(record, this.#options.dialect)) this.#actions?.append(record);
+    this.#windows?.append(record);
+    for (const member of record.batch) this.#batches?.append({ action: record, member });
   }
 
-  /** Writes what waits, closes, and tells how many rows each log holds. */
-  close(): void {
-    for (const [log, file] of [
-      [REQUEST_LOG.file, this.#requests],
-      [ACTION_LOG.file, this.#actions],
-      [BATCH_LOG.file, this.#batches],
-      [WINDOW_LOG.file, this.#windows],
-    ] as const) {
-      if (file === null) continue;
-      const rows = file.close();
-      this.#options.onStatus({ event: "log-closed", log, rows });
-    }
+  /** Writes what waits, closes, and tells how many rows each log holds; all at once where rows are written so. */
+  close(): Promise<unknown> {
+    const closing = [
+      this.#close(REQUEST_LOG.file, this.#requests),
+      this.#close(ACTION_LOG.file, this.#actions),
+      this.#close(BATCH_LOG.file, this.#batches),
+      this.#close(WINDOW_LOG.file, this.#windows),
+    ];
+    return Promise.all(closing);
   }
 
-  #open(schema: LogSchema<never>, what: ControllerLog): LogFile | null {
-    const { dir, logs, loop, onLine, onStatus } = this.#options;
+  /** Not an async function: what is done at once must also be told at once. */
+  #close<Row>(log: string, file: SchemaLog<Row> | null): Promise<void> {
+    const tell = (rows: number): void => this.#options.onStatus({ event: "log-closed", log, rows });
+    const rows = file?.close();
+    if (typeof rows === "object") return rows.then(tell);
+    if (rows !== undefined) tell(rows);
+    return Promise.resolve();
+  }
+
+  #open<Row>(schema: LogSchema<Row>, what: ControllerLog): SchemaLog<Row> | null {
+    const { dir, logs, dialect, epochNs, isSynchronous = false } = this.#options;
+    const { onLine, onStatus } = this.#options;
     if (!logs.includes(what)) return null;
     const log = schema.file;
     const path = join(dir, log);
     onLine(`Logging ${what} to ${path}`);
-    const opened = LogFile.open({
+    const opened = SchemaLog.open({
       dir,
-      name: log,
-      header: headerLine(schema),
-      loop,
+      schema,
+      dialect,
+      epochNs,
+      isSynchronous,
       onStopped: (reason) => this.#warn(`No more ${what} are logged: ${reason}`),
     });
     if (!opened.ok) {

@@ -149,16 +149,7 @@ export class ControllerProcess {
     const { onStatus, onLine, clients } = this.#options;
     const { epochNs } = this.#clock;
     const logs = CONTROLLER_TYPES.get(controller.strategy)?.logs ?? [];
-    const loop = this.#loop;
-    this.#logs = new ControllerLogs({
-      dir: logDir,
-      dialect,
-      logs,
-      epochNs,
-      loop,
-      onStatus,
-      onLine,
-    });
+    this.#logs = new ControllerLogs({ dir: logDir, dialect, logs, epochNs, onStatus, onLine });
     if (STRATEGIES.has(controller.strategy)) {
       const inputFor = generateInputs ? () => toPayload(new Uint8Array(0)) : null;
       for (const line of parameterText({ ...controller, inputFor })) onLine(line);
@@ -271,7 +262,7 @@ export class ControllerProcess {
   }
 
   async #close(): Promise<void> {
-    this.#logs?.close();
+    await this.#logs?.close();
     const message = "the controller is ending";
     await Promise.all([
       this.#clients?.close(),

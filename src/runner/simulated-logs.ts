@@ -1,7 +1,6 @@
 /** The files that the roles of a simulated run leave behind: the same logs, rows and names as those of real processes. */
 import { ControllerLogs } from "#host/controller-logs.ts";
 import { LogFile } from "#host/log-file.ts";
-import { LoopStatistics } from "#host/loop-statistics.ts";
 import type { RunFolders } from "#runner/role-commands.ts";
 import type { SimulationOutput } from "#sim/simulated-run.ts";
 import { CLIENT_LOG, clientLogFile, encodeClientRow } from "#telemetry/client-log.ts";
@@ -17,8 +16,6 @@ export interface SimulatedLogsOptions {
   /** Is told where each log goes, and how many rows it has at its end. */
   readonly onStatus: (name: string, line: StatusLine) => void;
 }
-
-const NO_CLOCK = (): number => 0;
 
 /** Rows reach the file before the simulation goes much further, so that memory does not grow with its length. */
 export class SimulatedLogs {
@@ -39,16 +36,21 @@ export class SimulatedLogs {
     { epochNs, logs }: Parameters<SimulationOutput["openControllerLogs"]>[1],
   ): ControllerSink {
     const { folders, dialect, onStatus } = this.#options;
-    return new ControllerLogs({
+    const files = new ControllerLogs({
       dir: folders.telemetry,
       dialect,
       logs,
       epochNs,
-      loop: new LoopStatistics(NO_CLOCK),
+      isSynchronous: true,
       onStatus: (line) => onStatus(name, line),
       // Where the logs go differs from one results folder to the next: it does not belong into the role's output.
       onLine: () => {},
     });
+    return {
+      request: (record) => files.request(record),
+      action: (record) => files.action(record),
+      close: () => void files.close(),
+    };
   }
 
   openClientLog(

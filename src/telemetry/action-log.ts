@@ -7,12 +7,12 @@ import {
   hasOriginalRow,
   isOriginalExec,
   originalGoodput,
-  originalInstants,
+  originalInstant,
   originalSent,
   type WorkerInstant,
 } from "#telemetry/original-action.ts";
 import {
-  absoluteNs,
+  absolute,
   type Cell,
   type Column,
   cellsOf,
@@ -35,7 +35,7 @@ const relative =
 const originalRelative =
   (name: WorkerInstant): ActionCell =>
   (r) =>
-    originalInstants(r)[name];
+    originalInstant(r, name);
 
 /** A difference of unsigned 64-bit instants, which wraps where it would be negative. */
 const wrapping = (difference: number): string | number =>
@@ -62,10 +62,10 @@ const identity: readonly Column<ActionRecord>[] = [
     unit: "ns since the Unix epoch",
     meaning:
       "sent: the instant the action was handed to the network layer (status 45: the instant of the decision to drop it)",
-    cell: (r, epochNs) => absoluteNs(r.sent, epochNs),
+    cell: absolute((r) => r.sent),
     original: {
       meaning: "received: the instant the controller had the result",
-      cell: (r, epochNs) => absoluteNs(r.received, epochNs),
+      cell: absolute((r) => r.received),
     },
   },
   {
@@ -274,7 +274,7 @@ const outcome: readonly Column<ActionRecord>[] = [
     unit: "fraction",
     meaning:
       "infer: requests of the batch with result 0 within their deadline / batch size, shortest decimal; others: 1 on success, 0 otherwise",
-    cell: (r) => String(goodputFraction(r)),
+    cell: goodputFraction,
     original: {
       meaning:
         "useful nanoseconds: worker_exec_duration × that fraction in 32-bit floats, truncated",
@@ -317,12 +317,14 @@ const CELLS = {
   original: cellsOf(ACTION_LOG, "original"),
 };
 
-/** One row without its newline, or null where the `original` dialect has none. `epochNs`: the record's epoch, in Unix ns. */
+/** Whether an action has a row in the dialect. */
+export const hasActionRow = (record: ActionRecord, dialect: TelemetryDialect): boolean =>
+  dialect === "documented" || hasOriginalRow(record);
+
+/** One row without its newline, or null where the dialect has none. `epochNs`: the record's epoch, in Unix ns. */
 export const encodeActionRow = (
   record: ActionRecord,
   epochNs: bigint,
   dialect: TelemetryDialect,
 ): string | null =>
-  dialect === "original" && !hasOriginalRow(record)
-    ? null
-    : encodeCells(CELLS[dialect], record, epochNs);
+  hasActionRow(record, dialect) ? encodeCells(CELLS[dialect], record, epochNs) : null;

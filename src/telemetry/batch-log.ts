@@ -1,6 +1,6 @@
 /** `batch_log.tsv`: which request travelled in which action; the key that joins the other three logs. */
 import type { ActionRecord, BatchMember } from "#serving/controller/events.ts";
-import { absoluteNs, cellsOf, encodeCells, flag, type LogSchema } from "#telemetry/schema.ts";
+import { absolute, cellsOf, encodeCells, flag, type LogSchema } from "#telemetry/schema.ts";
 
 /** One request in one action's batch. */
 export interface BatchRow {
@@ -64,28 +64,28 @@ export const BATCH_LOG: LogSchema<BatchRow> = {
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the whole request had been read from the network",
-      cell: ({ member }, epochNs) => absoluteNs(member.arrival, epochNs),
+      cell: absolute(({ member }) => member.arrival),
     },
     {
       name: "departure_ns",
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the response was handed to the network",
-      cell: ({ member }, epochNs) => absoluteNs(member.departure, epochNs),
+      cell: absolute(({ member }) => member.departure),
     },
     {
       name: "sent_ns",
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the action was handed to the network layer, or dropped (status 45)",
-      cell: ({ action }, epochNs) => absoluteNs(action.sent, epochNs),
+      cell: absolute(({ action }) => action.sent),
     },
     {
       name: "received_ns",
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the controller had received the action's result",
-      cell: ({ action }, epochNs) => absoluteNs(action.received, epochNs),
+      cell: absolute(({ action }) => action.received),
     },
     {
       name: "slo_ns",

@@ -1,10 +1,6 @@
 /** `client_log.tsv`: what the load generator saw of every request that it was to send. */
 import type { ClientRecord } from "#serving/client/events.ts";
-import type { Nanos } from "#stdx/nanos.ts";
-import { absoluteNs, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
-
-const instant = (value: Nanos | null, epochNs: bigint): string =>
-  value === null ? "" : absoluteNs(value, epochNs);
+import { absolute, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
 
 /** One row per scheduled request, in order of completion; key: (client_id, user_request_id). */
 export const CLIENT_LOG: LogSchema<ClientRecord> = {
@@ -55,21 +51,21 @@ export const CLIENT_LOG: LogSchema<ClientRecord> = {
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the arrival process wanted the request sent",
-      cell: (r, epochNs) => instant(r.scheduled, epochNs),
+      cell: absolute((r) => r.scheduled),
     },
     {
       name: "sent_ns",
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when it was handed to the network; empty if dropped",
-      cell: (r, epochNs) => instant(r.sent, epochNs),
+      cell: absolute((r) => r.sent),
     },
     {
       name: "received_ns",
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the whole response had been read; empty if none came",
-      cell: (r, epochNs) => instant(r.received, epochNs),
+      cell: absolute((r) => r.received),
     },
     {
       name: "outcome",
@@ -99,7 +95,7 @@ export const CLIENT_LOG: LogSchema<ClientRecord> = {
       unit: "ns since the Unix epoch",
       meaning:
         "when the controller sent the response, moved to the client's clock by what the connection's messages say of both clocks; empty if none came",
-      cell: (r, epochNs) => instant(r.responseSent, epochNs),
+      cell: absolute((r) => r.responseSent),
     },
   ],
 };

@@ -33,37 +33,29 @@ export const hasOriginalRow = (r: ActionRecord): boolean =>
 /** The original stamps infer actions when they are built, before they wait for a send slot. */
 export const originalSent = (r: ActionRecord): Nanos => (r.action === "infer" ? r.built : r.sent);
 
-/** Which instants the original takes from a result; the others stay 0. */
-const reported = (r: ActionRecord): Readonly<Record<WorkerInstant, Nanos | null>> => {
-  if (r.status === STATUS.NOT_SENT_IN_TIME) {
-    return {
-      execComplete: null,
-      copyOutputComplete: null,
-      actionReceived: r.sent,
-      resultSent: r.sent,
-    };
+/** What the original takes from a result; null where it leaves the instant 0. */
+const reported = (r: ActionRecord, name: WorkerInstant): Nanos | null => {
+  const isUnsent = r.status === STATUS.NOT_SENT_IN_TIME;
+  switch (name) {
+    case "execComplete": {
+      const hasExec = r.status === STATUS.SUCCESS && r.action !== "evict_weights";
+      return hasExec ? r.workerExecComplete : null;
+    }
+    case "copyOutputComplete":
+      return isOriginalExec(r) ? r.workerCopyOutputComplete : null;
+    case "actionReceived":
+      return isUnsent ? r.sent : r.workerActionReceived;
+    case "resultSent":
+      return isUnsent ? r.sent : r.workerResultSent;
   }
-  const hasExec = r.status === STATUS.SUCCESS && r.action !== "evict_weights";
-  return {
-    execComplete: hasExec ? r.workerExecComplete : null,
-    copyOutputComplete: isOriginalExec(r) ? r.workerCopyOutputComplete : null,
-    actionReceived: r.workerActionReceived,
-    resultSent: r.workerResultSent,
-  };
 };
 
-/** Worker instants relative to sending: all shifted if the action seemed received before it was sent, then cut at 0. */
-export const originalInstants = (r: ActionRecord): Readonly<Record<WorkerInstant, number>> => {
+/** A worker's instant relative to sending: shifted if the action seemed received before it was sent, then cut at 0. */
+export const originalInstant = (r: ActionRecord, name: WorkerInstant): number => {
+  const instant = reported(r, name);
+  if (instant === null) return 0;
   const sent = originalSent(r);
-  const instants = reported(r);
-  const early = instants.actionReceived === null ? 0 : sent - instants.actionReceived;
-  const shift = Math.max(0, early);
-  const after = (instant: Nanos | null): number =>
-    instant === null ? 0 : Math.max(0, instant + shift - sent);
-  return {
-    execComplete: after(instants.execComplete),
-    copyOutputComplete: after(instants.copyOutputComplete),
-    actionReceived: after(instants.actionReceived),
-    resultSent: after(instants.resultSent),
-  };
+  const received = reported(r, "actionReceived");
+  const shift = received === null ? 0 : Math.max(0, sent - received);
+  return Math.max(0, instant + shift - sent);
 };

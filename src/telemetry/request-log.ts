@@ -3,7 +3,7 @@ import type { RequestRecord } from "#serving/controller/events.ts";
 import { STATUS } from "#serving/status.ts";
 import { formatFloat32, formatFloatGeneral } from "#telemetry/float-format.ts";
 import {
-  absoluteNs,
+  absolute,
   type Cell,
   type Column,
   cellsOf,
@@ -40,10 +40,10 @@ const columns: readonly Column<RequestRecord>[] = [
     duckdbType: "BIGINT",
     unit: "ns since the Unix epoch",
     meaning: "arrival: the instant the whole request had been read from the network",
-    cell: (r, epochNs) => absoluteNs(r.arrival, epochNs),
+    cell: absolute((r) => r.arrival),
     original: {
       meaning: "departure: the instant the controller finished the request",
-      cell: (r, epochNs) => absoluteNs(r.departure, epochNs),
+      cell: absolute((r) => r.departure),
     },
   },
   {
@@ -162,12 +162,14 @@ const CELLS = {
   original: cellsOf(REQUEST_LOG, "original"),
 };
 
-/** One row without its newline, or null where the `original` dialect has none. `epochNs`: the record's epoch, in Unix ns. */
+/** Whether a request has a row in the dialect. */
+export const hasRequestRow = (record: RequestRecord, dialect: TelemetryDialect): boolean =>
+  dialect === "documented" || record.result !== STATUS.INITIALIZING;
+
+/** One row without its newline, or null where the dialect has none. `epochNs`: the record's epoch, in Unix ns. */
 export const encodeRequestRow = (
   record: RequestRecord,
   epochNs: bigint,
   dialect: TelemetryDialect,
 ): string | null =>
-  dialect === "original" && record.result === STATUS.INITIALIZING
-    ? null
-    : encodeCells(CELLS[dialect], record, epochNs);
+  hasRequestRow(record, dialect) ? encodeCells(CELLS[dialect], record, epochNs) : null;

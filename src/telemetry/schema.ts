@@ -12,7 +12,11 @@ export const TELEMETRY_SCHEMA_VERSION = 1;
 export type DuckdbType = "BIGINT" | "INTEGER" | "FLOAT" | "DOUBLE" | "BOOLEAN" | "VARCHAR";
 
 /** A cell's text; computed from one row and the epoch that its instants are relative to (ns since the Unix epoch). */
-export type Cell<Row> = (row: Row, epochNs: bigint) => string | number;
+export interface Cell<Row> {
+  (row: Row, epochNs: bigint): string | number;
+  /** Present where the text is this instant, absolute; see `absolute`. */
+  readonly instant?: (row: Row) => Nanos | null;
+}
 
 export interface Column<Row> {
   readonly name: string;
@@ -73,7 +77,16 @@ export const encodeCells = <Row>(
 };
 
 /** An absolute instant in decimal ns since the Unix epoch: exact, where a double would round by hundreds of ns. */
-export const absoluteNs = (instant: Nanos, epochNs: bigint): string =>
-  String(epochNs + BigInt(instant));
+const absoluteNs = (instant: Nanos, epochNs: bigint): string => String(epochNs + BigInt(instant));
+
+/** The cell of an absolute instant; empty where there is none. */
+export const absolute = <Row>(instant: (row: Row) => Nanos | null): Cell<Row> =>
+  Object.assign(
+    (row: Row, epochNs: bigint): string => {
+      const at = instant(row);
+      return at === null ? "" : absoluteNs(at, epochNs);
+    },
+    { instant },
+  );
 
 export const flag = (value: boolean): number => (value ? 1 : 0);

@@ -2,7 +2,7 @@
 import type { ActionRecord } from "#serving/controller/events.ts";
 import { ACTION_TYPE } from "#serving/status.ts";
 import type { Nanos } from "#stdx/nanos.ts";
-import { absoluteNs, type Cell, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
+import { absolute, type Cell, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
 
 /** Relative to building; empty where the window is open. */
 const end =
@@ -40,7 +40,7 @@ export const WINDOW_LOG: LogSchema<ActionRecord> = {
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the controller decided on the action",
-      cell: (r, epochNs) => absoluteNs(r.built, epochNs),
+      cell: absolute((r) => r.built),
     },
     {
       name: "earliest",

@@ -2,7 +2,7 @@
 import type { Action, ActionResult, Timing } from "#serving/messages.ts";
 import { ACTION_TYPE, STATUS } from "#serving/status.ts";
 import type { Nanos } from "#stdx/nanos.ts";
-import { absoluteNs, type Cell, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
+import { absolute, type Cell, cellsOf, encodeCells, type LogSchema } from "#telemetry/schema.ts";
 
 /** One action and its result; all instants are by the worker's clock. */
 export interface WorkerRecord {
@@ -108,7 +108,7 @@ export const WORKER_LOG: LogSchema<WorkerRecord> = {
       duckdbType: "BIGINT",
       unit: "ns since the Unix epoch",
       meaning: "when the whole action had been read",
-      cell: (r, epochNs) => absoluteNs(r.received, epochNs),
+      cell: absolute((r) => r.received),
     },
     {
       name: "earliest",
