@@ -12,6 +12,8 @@ const UPPER = 2 ** 32;
 /** Instants are those of the world, but for `sentAt`: when the peer sent the message, by the own clock. */
 export interface PortHandlers<In> {
   onMessage(now: Nanos, message: In, sentAt: Nanos): void;
+  /** All messages that came together have been told. */
+  onRead?(now: Nanos): void;
   /** The network layer has taken a message whose sending did not end at once. */
   onTaken(now: Nanos, id: number): void;
   onClosed(now: Nanos, reason: string): void;
@@ -116,7 +118,13 @@ export class Port<Out, In> {
     if (this.#shut()) this.#handlers?.onClosed(now, reason);
   }
 
-  receive(now: Nanos, parcel: Parcel<In>): void {
+  /** What came together. */
+  receive(now: Nanos, parcels: readonly Parcel<In>[]): void {
+    for (const parcel of parcels) this.#receiveOne(now, parcel);
+    this.#handlers?.onRead?.(now);
+  }
+
+  #receiveOne(now: Nanos, parcel: Parcel<In>): void {
     if (!this.#isOpen) return;
     if (parcel.kind === "closed") {
       this.lose(now, parcel.reason);
@@ -188,14 +196,14 @@ export class Connection<A, B> {
       network,
       line: from.line,
       rng: rngOf(`${from.name} to ${to.name}`),
-      deliver: (now, parcel) => far.receive(now, parcel),
+      deliver: (now, parcels) => far.receive(now, parcels),
     });
     this.#back = new Link<Parcel<B>>({
       agenda,
       network,
       line: to.line,
       rng: rngOf(`${to.name} to ${from.name}`),
-      deliver: (now, parcel) => near.receive(now, parcel),
+      deliver: (now, parcels) => near.receive(now, parcels),
     });
     this.#near = near;
     this.#far = far;

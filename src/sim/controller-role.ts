@@ -66,11 +66,15 @@ export class ControllerRole extends Role {
   accept(port: ControllerPortForClients): PortHandlers<Numbered<ClientRequest>> {
     const connectionId = this.#nextConnectionId++;
     this.#clients.set(connectionId, port);
+    const came: ControllerEvent[] = [];
     return {
-      onMessage: (now, { messageId, message }) => {
+      onMessage: (now, { messageId, message: request }) => {
         const arrival = this.host.clock.read(now);
-        const request = message;
-        this.#step(now, { kind: "request", connectionId, messageId, arrival, request });
+        came.push({ kind: "request", connectionId, messageId, arrival, request });
+      },
+      // Together, as the process takes what one read brings.
+      onRead: (now) => {
+        if (came.length > 0) this.#step(now, ...came.splice(0));
       },
       onTaken: () => {},
       onClosed: (now, reason) => {
@@ -98,15 +102,15 @@ export class ControllerRole extends Role {
     this.#sink.close();
   }
 
-  #step(now: Nanos, event: ControllerEvent): void {
+  #step(now: Nanos, ...events: readonly ControllerEvent[]): void {
     if (this.isOver) return;
     if (this.#isStepping) {
-      this.#caused.push(event);
+      this.#caused.push(...events);
       return;
     }
     this.#isStepping = true;
     const local = this.host.clock.read(now);
-    for (const effect of this.#machine.step(local, event)) this.#apply(now, effect);
+    for (const effect of this.#machine.step(local, ...events)) this.#apply(now, effect);
     for (let next = this.#caused.shift(); next !== undefined; next = this.#caused.shift()) {
       for (const effect of this.#machine.step(local, next)) this.#apply(now, effect);
     }

@@ -46,10 +46,17 @@ export class Line {
   }
 }
 
-interface InTransit<T> {
-  readonly message: T;
-  readonly arrival: Nanos;
+/** What a role hands over at one instant travels together and is read at once, up to so many bytes. */
+const WRITE_BYTES_MAX = 64 * 1024;
+
+/** Messages that travel together. */
+interface Write<T> {
+  readonly messages: T[];
+  readonly sentAt: Nanos;
+  readonly latency: Nanos;
   readonly ticket: number;
+  sizeBytes: number;
+  arrival: Nanos;
 }
 
 export interface LinkParts<T> {
@@ -58,14 +65,17 @@ export interface LinkParts<T> {
   readonly line: Line;
   readonly network: NetworkOptions;
   readonly rng: Rng;
-  readonly deliver: (now: Nanos, message: T) => void;
+  /** Takes what has arrived together, in the order of sending. */
+  readonly deliver: (now: Nanos, messages: readonly T[]) => void;
 }
 
 /** One direction of a connection. */
 export class Link<T> implements Actor {
   readonly #parts: LinkParts<T>;
   readonly #slot: number;
-  readonly #inTransit = new Fifo<InTransit<T>>();
+  readonly #inTransit = new Fifo<Write<T>>();
+  /** The newest one. */
+  #write: Write<T> | null = null;
   #lastArrival: Nanos = ZERO_NS;
   /** Nothing arrives before this; infinite while the network is parted. */
   #heldUntil: number = ZERO_NS;
@@ -79,20 +89,23 @@ export class Link<T> implements Actor {
   /** Returns when the sender's network layer has taken the whole message. */
   send(now: Nanos, message: T, sizeBytes: number): Nanos {
     if (this.#isCut) return now;
-    const { agenda, line } = this.#parts;
+    const { line } = this.#parts;
     const left = line.transmit(now, sizeBytes);
+    const write = this.#writeFor(now, sizeBytes);
+    write.messages.push(message);
+    write.sizeBytes += sizeBytes;
     // Nothing overtakes what was sent before.
-    this.#lastArrival = maxNs(this.#lastArrival, addNs(left, this.#latency()));
-    const isFirst = this.#inTransit.size === 0;
-    this.#inTransit.push({ message, arrival: this.#lastArrival, ticket: agenda.ticket() });
-    if (isFirst) this.#await();
+    write.arrival = maxNs(this.#lastArrival, addNs(left, write.latency));
+    this.#lastArrival = write.arrival;
+    if (this.#inTransit.peek() === write) this.#await();
     return line.takenAt(now, left);
   }
 
   act(now: Nanos): void {
     const next = this.#inTransit.shift();
+    if (next === this.#write) this.#write = null;
     if (this.#inTransit.size > 0) this.#await();
-    if (next !== undefined) this.#parts.deliver(now, next.message);
+    if (next !== undefined) this.#parts.deliver(now, next.messages);
   }
 
   /** The network is parted: what is on its way and what is sent from now on waits, and nothing is lost. */
@@ -112,7 +125,26 @@ export class Link<T> implements Actor {
     if (this.#isCut) return;
     this.#isCut = true;
     this.#inTransit.removeWhere(() => true);
+    this.#write = null;
     this.#parts.agenda.remove(this.#slot);
+  }
+
+  #writeFor(now: Nanos, sizeBytes: number): Write<T> {
+    const last = this.#write;
+    const isJoined =
+      last !== null && last.sentAt === now && last.sizeBytes + sizeBytes <= WRITE_BYTES_MAX;
+    if (isJoined) return last;
+    const write: Write<T> = {
+      messages: [],
+      sentAt: now,
+      latency: this.#latency(),
+      ticket: this.#parts.agenda.ticket(),
+      sizeBytes: 0,
+      arrival: now,
+    };
+    this.#write = write;
+    this.#inTransit.push(write);
+    return write;
   }
 
   #await(): void {

@@ -31,6 +31,8 @@ class Wire {
   readonly arrived: Arrived[] = [];
   readonly answers: Arrived[] = [];
   readonly taken: string[] = [];
+  /** Messages of each read. */
+  readonly reads: number[] = [];
   readonly closed: string[] = [];
   near!: Port<string, string>;
   far!: Port<string, string>;
@@ -45,8 +47,16 @@ class Wire {
       clock: new HostClock(its, ns(0)),
       line: new Line(options),
     });
+    let unread = 0;
     const handlers = (end: string, arrived: Arrived[]): PortHandlers<string> => ({
-      onMessage: (at, message, sentAt) => void arrived.push({ at, message, sentAt }),
+      onMessage: (at, message, sentAt) => {
+        arrived.push({ at, message, sentAt });
+        unread++;
+      },
+      onRead: () => {
+        this.reads.push(unread);
+        unread = 0;
+      },
       onTaken: (now, id) => void this.taken.push(`${id}@${now}`),
       onClosed: (now, reason) => void this.closed.push(`${end}@${now}: ${reason}`),
     });
@@ -81,14 +91,30 @@ class Wire {
 test("a message takes the latency and the time that its bytes take on the line", () => {
   const wire = new Wire();
   wire.send("a");
+  wire.until(1 * US);
   wire.send("b", 20_000);
+  wire.until(2 * US);
   wire.send("c");
   wire.until(1_000 * US);
   expect(wire.arrived.map(({ at, message }) => [message, at])).toEqual([
     ["a", 50 * US],
-    ["b", 70 * US],
-    ["c", 70 * US],
+    ["b", 71 * US],
+    ["c", 71 * US],
   ]);
+});
+
+test("what is sent at one instant arrives together, but for what no read could take at once", () => {
+  const wire = new Wire({ jitterMean: ns(20 * US), sendBufferBytes: 1e6 });
+  for (const [index, size] of [100, 30_000, 30_000, 30_000, 100].entries()) {
+    wire.send(String(index), size);
+  }
+  wire.until(10_000 * US);
+  const [first, ...others] = wire.arrived.map(({ at }) => at);
+  expect(others.map((at) => at === first)).toEqual([true, true, false, false]);
+  expect(wire.arrived[3]?.at).toBe(wire.arrived[4]?.at as number);
+  // 60.1 µs for the bytes, 50 µs for the way.
+  expect(first).toBeGreaterThanOrEqual(110_100);
+  expect(wire.reads).toEqual([3, 2]);
 });
 
 test("the sender's buffer takes what it has room for, and the rest once there is", () => {
