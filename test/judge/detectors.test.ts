@@ -392,6 +392,20 @@ describe("detectors", () => {
     expect(findingsOf({ stored: { ...SOUND_STORED, processes } })).toEqual(["suspect evidence"]);
   });
 
+  test("nobody watches a simulated run, and nobody has to", () => {
+    const network = { latency_min_ns: 1, jitter_mean_ns: 1, bytes_per_s: 1, send_buffer_bytes: 1 };
+    const simulation = { sha256: "", steps: 1, wall_ns: 1, network };
+    const processes = [{ ...SOUND_STORED_PROCESS, name: "worker0" }];
+    const stored = { ...SOUND_STORED, processes };
+    expect(findingsOf({ stored, health: null })).toEqual(["suspect evidence"]);
+    expect(findingsOf({ stored: { ...stored, simulation }, health: null })).toEqual([]);
+    // What the logs say counts all the same.
+    const metrics = durations({ ...SOUND_TIMES, send_lateness_p99: 20e6 });
+    expect(findingsOf({ stored: { ...stored, simulation }, health: null, metrics })).toEqual([
+      "suspect send-lateness",
+    ]);
+  });
+
   test("what was watched only in part was not watched", () => {
     const stored = { ...SOUND_STORED, processes: [SOUND_STORED_PROCESS] };
     expect(findingsOf({ stored })).toEqual([]);

@@ -10,6 +10,7 @@ import { endOnInterrupt, takeInterrupts } from "#cli/interrupts.ts";
 import { type LoadedExperiment, type LoadOptions, loadExperiment } from "#cli/load-experiment.ts";
 import { ProgressView } from "#cli/progress.ts";
 import { findRateProblems } from "#cli/rate-limit.ts";
+import { repeatCommand } from "#cli/repeat-command.ts";
 import { findResultsFolder } from "#cli/results-lookup.ts";
 import { RunSearch } from "#cli/search-runs.ts";
 import { shellWord } from "#cli/shell-word.ts";
@@ -266,6 +267,13 @@ const finish = async (job: Job, outcome: ExperimentOutcome): Promise<ExitCode> =
   const code = await report(job, runsFailed);
   if (notDone.length > 0)
     say(`${notDone.length} of ${needed.length} runs failed; ${resumeHint(job)}`);
+  const [first] = notDone;
+  if (first !== undefined && job.target === "sim") {
+    const { overrides, plan } = job.loaded;
+    say(
+      `${first.name} fails again with: ${repeatCommand(first, { file: job.file, overrides, plan })}`,
+    );
+  }
   return code;
 };
 
