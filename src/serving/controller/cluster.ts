@@ -8,6 +8,7 @@ import { type ActionEnding, actionRecord, type InFlight } from "#serving/control
 import type { Model } from "#serving/controller/model.ts";
 import type { SchedulerOptions } from "#serving/controller/options.ts";
 import { OverdueWatch } from "#serving/controller/overdue-watch.ts";
+import { plausibleClock, plausibleDuration, plausibleEnd } from "#serving/controller/plausible.ts";
 import type { Holdings } from "#serving/controller/rejoin.ts";
 import {
   type Arrived,
@@ -108,7 +109,7 @@ export class Cluster implements Server {
     if (this.#fleet.onResult(now, event)) return true;
     const entry = this.#dispatcher.inFlight.get(result.actionId);
     const kind = result.kind === "error" ? result.action : result.kind;
-    if (entry === undefined || entry.worker !== worker || entry.action.kind !== kind) return false;
+    if (entry?.worker !== worker || entry.action.kind !== kind || entry.sent === null) return false;
     const { status, message } =
       result.kind === "error" ? result : { status: STATUS.SUCCESS, message: "" };
     this.#end(now, entry, { status, message, received, result });
@@ -236,11 +237,11 @@ export class Cluster implements Server {
   #endInfer(
     now: Nanos,
     entry: InFlight,
-    how: Pick<ActionEnding, "status" | "result"> & { readonly message: string },
+    how: Pick<ActionEnding, "status" | "received" | "result"> & { readonly message: string },
   ): void {
     const { gpu, model, batch, actionId } = entry;
     if (how.result?.kind === "infer") {
-      this.#learn(entry, how.result);
+      this.#learn(entry, how.result, how.received);
       const { output } = how.result;
       const generated =
         this.options.inputFor !== null && batch.some((request) => request.input.sizeBytes === 0);
@@ -262,21 +263,22 @@ export class Cluster implements Server {
     if (gpu.isUp && BOOKS_ARE_WRONG.has(how.status)) this.#fleet.resync(now, gpu.worker);
   }
 
-  #learn(entry: InFlight, result: InferResult): void {
+  #learn(entry: InFlight, result: InferResult, received: Nanos): void {
     const { gpu, model, batch, actionId } = entry;
-    gpu.exec.succeeded(actionId, result.exec.end);
+    gpu.exec.succeeded(actionId, plausibleEnd(result.exec, received));
     // A clock of 0 means that the worker does not know; the last known one stands in.
-    const after = result.gpuClockMhz > 0 ? result.gpuClockMhz : gpu.exec.clockMhz;
-    const before = result.gpuClockBeforeMhz > 0 ? result.gpuClockBeforeMhz : after;
+    const after = plausibleClock(result.gpuClockMhz) ?? gpu.exec.clockMhz;
+    const before = plausibleClock(result.gpuClockBeforeMhz) ?? after;
     gpu.exec.clockMhz = after;
     const clockMhz = Math.floor((before + after) / 2);
-    model.exec.measured(batch.length, { duration: result.exec.duration, clockMhz });
+    const duration = plausibleDuration(result.exec, entry, received);
+    if (duration !== null) model.exec.measured(batch.length, { duration, clockMhz });
   }
 
   #endLoad(
     now: Nanos,
     entry: InFlight,
-    { status, result }: { readonly status: number; readonly result: ActionResult | null },
+    { status, received, result }: Pick<ActionEnding, "status" | "received" | "result">,
   ): void {
     const { gpu, model, actionId } = entry;
     if (!gpu.isUp) {
@@ -286,8 +288,9 @@ export class Cluster implements Server {
     }
     const current = gpu.version(model.index) === entry.version;
     if (result?.kind === "load_weights") {
-      gpu.loads.succeeded(actionId, result.timing.end);
-      model.load.measured(result.timing.duration);
+      gpu.loads.succeeded(actionId, plausibleEnd(result.timing, received));
+      const duration = plausibleDuration(result.timing, entry, received);
+      if (duration !== null) model.load.measured(duration);
       if (current) {
         gpu.setLoaded(model.index);
         model.gained(gpu.worker);

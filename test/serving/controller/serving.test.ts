@@ -1,5 +1,6 @@
 /** The running scheduler in a small virtual world: one response each, honest records, and summaries. */
 import { describe, expect, test } from "bun:test";
+import type { ControllerEvent } from "#serving/controller/events.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { ActionResult, ClientResponse } from "#serving/messages.ts";
 import { ns } from "#stdx/nanos.ts";
@@ -275,4 +276,67 @@ test("summaries come every 10 s, in silence too, and tell of each GPU", () => {
     "W0-GPU0 Infer min=2.73 max=2.73 mean=2.73 e2emean=2.73 e2emax=2.73 throughput=1.0 utilization=0.00 clock=[1380-1380] norm_max=2.73 norm_mean=2.73",
     "Client throughput=0 success=0% (0/0 violations)",
   ]);
+});
+
+test("what a worker cannot have measured is not believed, and its GPU serves on", () => {
+  const world = new World({ workers: 2 });
+  const start = world.startUp([{ path, copies: 1 }]);
+  const { controller } = world;
+  const step = controller.step.bind(controller);
+  const far = ns(2 ** 51);
+  // Worker 0 says of everything that it took 26 days, ended as late, and ran at 4 THz.
+  const nonsense = { begin: ns(0), end: far, duration: far };
+  controller.step = (now, ...events) => {
+    const [event] = events;
+    if (event?.kind !== "result" || event.worker !== 0) return step(now, ...events);
+    const { result } = event;
+    const clocks = { gpuClockBeforeMhz: 2 ** 32 - 1, gpuClockMhz: 2 ** 32 - 1 };
+    if (result.kind === "load_weights")
+      return step(now, { ...event, result: { ...result, timing: nonsense } });
+    if (result.kind === "infer")
+      return step(now, { ...event, result: { ...result, ...clocks, exec: nonsense } });
+    return step(now, event);
+  };
+  for (let i = 0; i < 200; i++) world.at(start + i * 2 * MS, () => world.infer(0));
+  world.run(start + SECOND);
+  expect(new Set(world.requests.map(({ result }) => result))).toEqual(new Set([0]));
+  const infers = world.actions.filter(({ action }) => action === "infer");
+  expect(new Set(infers.map(({ worker }) => worker))).toEqual(new Set([0, 1]));
+  expect(infers.slice(-50).some(({ worker }) => worker === 0)).toBe(true);
+  // What worker 1 taught stands: 2.73 ms, in float32.
+  expect(infers.at(-1)).toMatchObject({ expectedDuration: 2_729_999, expectedGpuClockMhz: 1380 });
+});
+
+test("a result for an action that waits to be sent is no result", () => {
+  const world = new World();
+  const start = world.startUp([{ path, copies: 3 }]);
+  const step = (event: ControllerEvent) => world.controller.step(ns(start), event);
+  const ask = (modelId: number) =>
+    step({
+      kind: "request",
+      connectionId: 0,
+      messageId: modelId,
+      arrival: ns(start),
+      request: {
+        kind: "infer",
+        userId: 0,
+        userRequestId: 0,
+        modelId,
+        batchSize: 1,
+        sloFactor: 0,
+        input: { sizeBytes: 0 },
+      },
+    });
+  // Nothing tells that the first two loads have been sent, so that the third one waits.
+  const sent = [0, 1, 2].flatMap(ask).filter(({ kind }) => kind === "send_action");
+  expect(sent).toHaveLength(2);
+  const timing = { begin: ns(start), end: ns(start), duration: ns(0) };
+  const result = { kind: "load_weights", actionId: 2, actionReceived: null, resultSent: null };
+  const told = step({
+    kind: "result",
+    worker: 0,
+    received: ns(start),
+    result: { ...result, kind: "load_weights", timing },
+  });
+  expect(told.map(({ kind }) => kind)).not.toContain("action_done");
 });
