@@ -269,7 +269,11 @@ export class FuzzWorld {
       const connectionId = this.#clientConnection;
       this.#keep(REQUESTS, requestToWire(request, messageId));
       this.#work.push(() => this.#stepClient({ kind: "sent", upTo: messageId }));
-      this.#send(() => this.#request(connectionId, messageId, request));
+      this.#send(() => {
+        // What is still on its way when a connection closes never arrives.
+        if (connectionId === this.#clientConnection)
+          this.#request(connectionId, messageId, request);
+      });
     } else if (effect.kind === "ready") {
       this.#models = effect.models;
     } else if (effect.kind === "failed") {

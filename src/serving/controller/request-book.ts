@@ -64,13 +64,6 @@ export const requestTimes = (
 /** Skipped in favour of a batch it could not join; not to be started in time on the GPU that looked at it. */
 export type GivenUp = typeof STATUS.CONTROLLER_SKIPPED | typeof STATUS.CONTROLLER_LATE;
 
-/** What a client is told of a request that ended at its deadline. */
-const TIMEOUT_MESSAGES: Readonly<Record<GivenUp | typeof STATUS.TIMEOUT, string>> = {
-  [STATUS.TIMEOUT]: "deadline exceeded before execution",
-  [STATUS.CONTROLLER_SKIPPED]: "skipped: a batch ahead of it would have ended after its deadline",
-  [STATUS.CONTROLLER_LATE]: "could not start before its deadline",
-};
-
 /** An admitted request. It ends once: with its batch if `locked` (in an infer action), else at its deadline. */
 export class Request {
   readonly requestId: number;
@@ -181,7 +174,7 @@ export class RequestBook {
       this.#deadlines.pop();
       if (request.locked || request.result !== null) continue;
       const result = request.givenUp ?? STATUS.TIMEOUT;
-      this.end(now, request, { result, message: TIMEOUT_MESSAGES[result], output: null });
+      this.end(now, request, { result, message: "", output: null });
       return request;
     }
   }
