@@ -41,6 +41,10 @@ export class LogFile {
   #fd: number | null;
   #pending: string[] = [];
   #pendingChars = 0;
+  /** Rows that came as bytes; never at the same time as others wait. Null until the first one. */
+  #block: Uint8Array | null = null;
+  #blockBytes = 0;
+  #blockRows = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** End of the last whole row in the file. */
   #sizeBytes: number;
@@ -78,19 +82,38 @@ export class LogFile {
       this.#lostRows += 1;
       return;
     }
+    if (this.#blockRows > 0) this.flush();
     this.#pending.push(row);
     this.#pendingChars += row.length + 1;
     if (this.#pendingChars >= FLUSH_AT_CHARS) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS);
   }
 
+  /** As `append`, for a row of at most `bytesMax` bytes: `put` writes it with its newline at the offset and returns its end. */
+  appendBytes(bytesMax: number, put: (target: Uint8Array, offset: number) => number): void {
+    if (this.#fd === null) {
+      this.#lostRows += 1;
+      return;
+    }
+    if (this.#pending.length > 0 || this.#blockBytes + bytesMax > (this.#block?.length ?? 0)) {
+      this.flush();
+    }
+    if (this.#block === null || this.#block.length < bytesMax) {
+      this.#block = new Uint8Array(Math.max(FLUSH_AT_CHARS, bytesMax));
+    }
+    this.#blockBytes = put(this.#block, this.#blockBytes);
+    this.#blockRows += 1;
+    this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS);
+  }
+
   /** Hands all waiting rows to the file system. Throws never: a failure stops the log and is reported. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#fd === null || this.#pending.length === 0) return;
+    if (this.#fd === null || this.#pending.length + this.#blockRows === 0) return;
     this.#loop?.begin();
-    this.#writePending();
+    if (this.#blockRows > 0) this.#writeBlock();
+    else this.#writePending();
     this.#loop?.end();
   }
 
@@ -99,6 +122,18 @@ export class LogFile {
     const bytes = Buffer.from(`${this.#pending.join("\n")}\n`);
     this.#pending = [];
     this.#pendingChars = 0;
+    this.#write(bytes, rows);
+  }
+
+  #writeBlock(): void {
+    const rows = this.#blockRows;
+    const bytes = this.#block?.subarray(0, this.#blockBytes) ?? new Uint8Array(0);
+    this.#blockRows = 0;
+    this.#blockBytes = 0;
+    this.#write(bytes, rows);
+  }
+
+  #write(bytes: Uint8Array, rows: number): void {
     if (this.#fd === null) return;
     const { written, error } = writeAll(this.#fd, bytes);
     if (error === null) {

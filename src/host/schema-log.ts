@@ -21,18 +21,10 @@ interface RowSink {
   close(): number | Promise<number>;
 }
 
-const decoder = new TextDecoder();
-
-const toSink = (file: LogFile): RowSink => {
-  let scratch = new Uint8Array(0);
-  return {
-    append: (bytesMax, put) => {
-      if (scratch.length < bytesMax) scratch = new Uint8Array(bytesMax);
-      file.append(decoder.decode(scratch.subarray(0, put(scratch, 0) - 1)));
-    },
-    close: () => file.close(),
-  };
-};
+const toSink = (file: LogFile): RowSink => ({
+  append: (bytesMax, put) => file.appendBytes(bytesMax, put),
+  close: () => file.close(),
+});
 
 type OpenSchemaLog<Row> =
   | { readonly ok: true; readonly log: SchemaLog<Row>; readonly movedTo: string | null }

@@ -3,7 +3,8 @@ import { ControllerLogs } from "#host/controller-logs.ts";
 import { LogFile } from "#host/log-file.ts";
 import type { RunFolders } from "#runner/role-commands.ts";
 import type { SimulationOutput } from "#sim/simulated-run.ts";
-import { CLIENT_LOG, clientLogFile, encodeClientRow } from "#telemetry/client-log.ts";
+import { CLIENT_LOG, clientLogFile } from "#telemetry/client-log.ts";
+import { ClientRowBytes } from "#telemetry/client-row-bytes.ts";
 import { headerLine, type TelemetryDialect } from "#telemetry/schema.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 
@@ -72,9 +73,13 @@ export class SimulatedLogs {
       return { request: () => {}, close: () => {} };
     }
     const file = opened.log;
+    const rows = new ClientRowBytes(epochNs);
     onStatus(name, { event: "log", log, path: file.path });
     return {
-      request: (record) => file.append(encodeClientRow(record, epochNs)),
+      request: (record) =>
+        file.appendBytes(rows.bytesMax(record), (target, offset) =>
+          rows.put(record, target, offset),
+        ),
       close: () => onStatus(name, { event: "log-closed", log, rows: file.close() }),
     };
   }

@@ -203,3 +203,45 @@ describe.skipIf(!canMount)("a full disk", () => {
     expect(readdirSync(small)).toEqual(["ballast"]);
   });
 });
+
+describe("rows as bytes", () => {
+  const encoder = new TextEncoder();
+  const append = (log: LogFile, row: string): void => {
+    const bytes = encoder.encode(`${row}\n`);
+    log.appendBytes(bytes.length, (target, offset) => {
+      target.set(bytes, offset);
+      return offset + bytes.length;
+    });
+  };
+
+  test("are written whole, whatever their length, and in order with others", () => {
+    const log = open();
+    const rows = [
+      ...Array.from({ length: 5000 }, (_, index) => `${index}\t${"x".repeat(index % 300)}`),
+      "y".repeat(600_000),
+      "z",
+    ];
+    for (const [index, row] of rows.entries()) {
+      if (index % 1000 < 3) log.append(row);
+      else append(log, row);
+    }
+    expect(log.close()).toBe(rows.length);
+    expect(text()).toBe(`a\tb\n${rows.join("\n")}\n`);
+    append(log, "too late");
+    expect(log.lostRows).toBe(1);
+  });
+
+  test("reach the file within a second", () => {
+    jest.useFakeTimers();
+    try {
+      const log = open();
+      append(log, "1\t2");
+      expect(text()).toBe("a\tb\n");
+      jest.advanceTimersByTime(1000);
+      expect(text()).toBe("a\tb\n1\t2\n");
+      log.close();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+});

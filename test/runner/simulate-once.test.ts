@@ -8,7 +8,7 @@ import type { RunnerNotice } from "#runner/observer.ts";
 import { runFolders } from "#runner/results-folder.ts";
 import { type SimulateOnceOptions, simulateOnce } from "#runner/simulate-once.ts";
 import { MILLISECOND, ns, SECOND } from "#stdx/nanos.ts";
-import type { StoredRun } from "#telemetry/results.ts";
+import type { RunState, StoredRun } from "#telemetry/results.ts";
 import { arrivalsOf, readCatalogue, simulatedPlan } from "../sim/simulated-world.ts";
 
 let root: string;
@@ -63,7 +63,7 @@ const IN_ORDER = [
 test("goes through every state, in virtual time, and journals each before it is told", async () => {
   const { stored, recorded, notices } = await simulate(simulatedPlan());
   expect(recorded).toEqual(IN_ORDER);
-  expect(stored.states.map(({ state }) => String(state))).toEqual(IN_ORDER);
+  expect(stored.states.map(({ state }) => state)).toEqual(IN_ORDER as RunState[]);
   expect(notices.filter(({ kind }) => kind === "state").length).toBe(IN_ORDER.length);
   const instants = stored.states.map(({ at_ns: at }) => BigInt(at));
   expect(instants).toEqual(instants.toSorted((a, b) => (a < b ? -1 : 1)));
