@@ -72,7 +72,7 @@ test("a client reads its run from the stored plan", () => {
 
 test("a run leaves a log of each load generator, and none of its workers", () => {
   const workload = { ...run.workload, generators: 2 };
-  const files = logFilesOf({ ...run, workload } as typeof run);
+  const files = logFilesOf({ ...run, workload });
   expect(files.filter((file) => file.startsWith("client_log"))).toEqual([
     "client_log.tsv",
     "client_log.1.tsv",
