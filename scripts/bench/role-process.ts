@@ -67,6 +67,11 @@ export class RoleProcess implements AsyncDisposable {
     return cpuSecondsOf(this.pid);
   }
 
+  /** The last lines for people. */
+  get lines(): readonly string[] {
+    return this.#lastLines;
+  }
+
   /** The largest resident size so far. */
   get peakMiB(): number {
     return peakMiB(this.pid);

@@ -3,7 +3,7 @@ import type { AllowList } from "#host/allow-list.ts";
 import { type Answer, AnswerLane, type OnRequest } from "#host/answer-lane.ts";
 import type { Clock } from "#host/clock.ts";
 import type { HandshakeKey } from "#host/handshake.ts";
-import type { CloseReason, Link, LinkHandlers } from "#host/link.ts";
+import type { CloseReason, Link, LinkHandlers, LinkLimits } from "#host/link.ts";
 import { type Listener, listen } from "#host/listener.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import type { LinkError } from "#host/tcp.ts";
@@ -48,6 +48,7 @@ export interface ClientPortOptions {
   readonly clock: Clock;
   readonly loop: LoopStatistics;
   readonly limits: ClientPortLimits;
+  readonly linkLimits: LinkLimits;
   readonly secret: HandshakeKey | null;
   readonly allow: AllowList | null;
   readonly events: ClientEvents;
@@ -95,8 +96,9 @@ export class ClientPort {
   /** Listens; fails with a message that names the port. Whoever opens it closes it. */
   static async open(options: ClientPortOptions): Promise<Result<ClientPort, LinkError>> {
     const own = new ClientPort(options);
-    const { host, port, clock, loop, secret, allow } = options;
+    const { host, port, clock, loop, secret, allow, linkLimits } = options;
     const listening = await listen({
+      ...linkLimits,
       endpoint: ENDPOINTS.controllerForClients,
       host,
       port,

@@ -12,6 +12,7 @@ import { type Clock, startClock } from "#host/clock.ts";
 import { ControllerLogs } from "#host/controller-logs.ts";
 import { handshakeKey } from "#host/handshake.ts";
 import { InputBlocks } from "#host/input-block.ts";
+import type { LinkLimits } from "#host/link.ts";
 import { exposureWarning } from "#host/listener.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
@@ -39,6 +40,8 @@ export interface ControllerProcessOptions {
   readonly clients: Address;
   /** What clients may hold of the process; the defaults where absent. */
   readonly clientLimits?: Partial<ClientPortLimits>;
+  /** Of every connection. */
+  readonly linkLimits?: LinkLimits;
   /** Asked of clients, and of workers, which ask for it, too. */
   readonly secret?: Uint8Array | null;
   /** Where clients may come from. */
@@ -92,6 +95,7 @@ export class ControllerProcess {
       loop: this.#loop,
       connectTimeoutMs,
       secret: options.secret ?? null,
+      linkLimits: options.linkLimits ?? {},
       onEvent: (event) => this.#step(event),
       onLine,
     });
@@ -159,7 +163,8 @@ export class ControllerProcess {
   }
 
   async #listen(): Promise<boolean> {
-    const { clients, clientLimits, secret = null, allow = null, onLine } = this.#options;
+    const { clients, clientLimits, linkLimits = {} } = this.#options;
+    const { secret = null, allow = null, onLine } = this.#options;
     const warning = exposureWarning(clients.host, { secret, allow });
     if (warning !== null) onLine(warning);
     const opened = await ClientPort.open({
@@ -167,6 +172,7 @@ export class ControllerProcess {
       clock: this.#clock,
       loop: this.#loop,
       limits: { ...DEFAULT_CLIENT_LIMITS, ...clientLimits },
+      linkLimits,
       secret: handshakeKey(secret, "client"),
       allow,
       events: {

@@ -64,7 +64,14 @@ export interface LinkHandlers<E extends Endpoint> {
   readonly onClose?: (reason: CloseReason) => void;
 }
 
-export interface LinkOptions<E extends Endpoint> {
+/** What one peer may make this side hold; checked before memory is taken. */
+export interface LinkLimits {
+  readonly limits?: FrameLimits;
+  /** A peer that lets more than this pile up unread is disconnected. */
+  readonly queueBytesMax?: number;
+}
+
+export interface LinkOptions<E extends Endpoint> extends LinkLimits {
   readonly endpoint: E;
   readonly clock: Clock;
   /** Is told of the time that this connection's messages take. */
@@ -72,16 +79,13 @@ export interface LinkOptions<E extends Endpoint> {
   readonly host: string;
   readonly port: number;
   readonly accept: (link: Link<E>) => LinkHandlers<E>;
-  readonly limits?: FrameLimits;
-  /** A peer that lets more than this pile up unread is disconnected. */
-  readonly queueBytesMax?: number;
   /** Nothing is read from a peer that lets more than this pile up unread, until it has taken half of it; no limit unless said. */
   readonly pauseReadingAtBytes?: number;
   /** No more are handled in one turn of the event loop, so that other connections get theirs; all unless given. */
   readonly messagesPerTurn?: number;
 }
 
-const QUEUE_BYTES_MAX = 512 * 2 ** 20;
+export const QUEUE_BYTES_MAX = 512 * 2 ** 20;
 /** No single write grows beyond about this, so that a slow peer is noticed and send times stay true. */
 const WRITE_BYTES_MAX = 2 ** 20;
 /** What a lane has gathered goes out at this size at the latest. */

@@ -1,7 +1,7 @@
 /** The controller's connections to its workers: opened one after the other, and opened anew when they are lost. */
 import type { Clock } from "#host/clock.ts";
 import { handshakeKey } from "#host/handshake.ts";
-import { connect, type Link } from "#host/link.ts";
+import { connect, type Link, type LinkLimits } from "#host/link.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
 import type { LinkError } from "#host/tcp.ts";
@@ -25,6 +25,7 @@ export interface WorkerLinksOptions {
   readonly connectTimeoutMs: number;
   /** What workers ask for. */
   readonly secret: Uint8Array | null;
+  readonly linkLimits: LinkLimits;
   readonly onEvent: (event: ControllerEvent) => void;
   /** Takes lines for people. */
   readonly onLine: (line: string) => void;
@@ -100,8 +101,9 @@ export class WorkerLinks {
     worker: number,
     patience: { readonly timeoutMs: number; readonly attemptMs?: number },
   ): Promise<Result<void, LinkError>> {
-    const { addresses, clock, loop, secret, onEvent, onLine } = this.#options;
+    const { addresses, clock, loop, secret, linkLimits, onEvent, onLine } = this.#options;
     const connected = await connect({
+      ...linkLimits,
       ...(addresses[worker] as Address),
       ...patience,
       endpoint: ENDPOINTS.controllerForWorkers,

@@ -5,7 +5,7 @@ import { Alarm } from "#host/alarm.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import { type Clock, startClock } from "#host/clock.ts";
 import { handshakeKey } from "#host/handshake.ts";
-import { type CloseReason, type Link, type LinkHandlers } from "#host/link.ts";
+import type { CloseReason, Link, LinkHandlers, LinkLimits } from "#host/link.ts";
 import { exposureWarning, type Listener, listen } from "#host/listener.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
@@ -33,6 +33,8 @@ export interface WorkerProcessOptions {
   readonly port: number;
   /** Asked of controllers. */
   readonly secret?: Uint8Array | null;
+  /** Of every connection. */
+  readonly linkLimits?: LinkLimits;
   /** Where controllers may come from. */
   readonly allow?: AllowList | null;
   readonly worker: WorkerOptions;
@@ -96,9 +98,11 @@ export class WorkerProcess {
   /** Listens until stopped; fails, with the reason, where it cannot listen. */
   async run(): Promise<Result<void, string>> {
     const { bind, port, secret = null, allow = null, onLine, onStatus } = this.#options;
+    const { linkLimits } = this.#options;
     const warning = exposureWarning(bind, { secret, allow });
     if (warning !== null) onLine(warning);
     const listening = await listen({
+      ...linkLimits,
       endpoint: ENDPOINTS.worker,
       clock: this.#clock,
       loop: this.#loop,

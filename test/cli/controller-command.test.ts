@@ -56,6 +56,11 @@ describe("refused with exit code 2", () => {
       ["DIRECT", WORKER, "--load-stage-timeout", "1s"],
       "DIRECT has no use for --load-stage-timeout",
     ],
+    [
+      "a body beyond what one piece of memory holds",
+      ["INFER5", WORKER, "--body-bytes-max", "4GiB"],
+      'It must be a size above zero and below 4GiB, as in "10MiB".',
+    ],
     ["a worker without port", ["INFER5", "localhost"], '"localhost" must be HOST:PORT'],
     ["a worker named twice", ["INFER5", `${WORKER},${WORKER}`], `${WORKER} is named twice`],
     ["a port out of range", ["INFER5", "a:70000"], '"a:70000" must be HOST:PORT'],

@@ -10,6 +10,7 @@ import {
   type LimitFlags,
   requestLimitsOf,
 } from "#cli/limit-options.ts";
+import { addLinkLimitOptions, type LinkLimitFlags, linkLimitsOf } from "#cli/link-limit-options.ts";
 import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import { ControllerProcess, type ControllerProcessOptions } from "#host/controller-process.ts";
@@ -23,7 +24,7 @@ import { formatDuration, parseDuration } from "#stdx/quantity.ts";
 import { TELEMETRY_DIALECTS, type TelemetryDialect } from "#telemetry/schema.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 
-interface ControllerFlags extends LimitFlags {
+interface ControllerFlags extends LimitFlags, LinkLimitFlags {
   readonly clientPort: number;
   readonly bind: string;
   readonly generateInputs?: true;
@@ -317,7 +318,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
       "[OPTIONS...]",
       `by position, as in the original: ${POSITIONS.map(([name]) => name).join(" ")} (times in ns)`,
     );
-  addLimitOptions(addSchedulerOptions(command))
+  addLinkLimitOptions(addLimitOptions(addSchedulerOptions(command)))
     .addOption(secretOption())
     .addOption(allowOption("clients"))
     .option("--client-port <port>", "port for clients, 0 for any free one", parsePort, CLIENT_PORT)
@@ -359,6 +360,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         workers,
         clients: { host: flags.bind, port: flags.clientPort },
         clientLimits: clientLimitsOf(flags),
+        linkLimits: linkLimitsOf(flags),
         secret: readSecret(flags.secretFile, context),
         allow: flags.allow ?? null,
         connectTimeoutMs: flags.connectTimeout / MILLISECOND,

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
+import { addLinkLimitOptions, type LinkLimitFlags, linkLimitsOf } from "#cli/link-limit-options.ts";
 import { DEFAULT_PROFILES, profilePath, readProfiles } from "#cli/named-profiles.ts";
 import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
 import type { AllowList } from "#host/allow-list.ts";
@@ -25,7 +26,7 @@ import {
 } from "#serving/worker/worker-config.ts";
 import { formatStatusLine } from "#telemetry/status-line.ts";
 
-interface WorkerFlags {
+interface WorkerFlags extends LinkLimitFlags {
   readonly port: number;
   readonly numGpus: number;
   /** The original's spelling of the same option. */
@@ -152,6 +153,7 @@ const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess =>
     port: flags.port,
     secret: readSecret(flags.secretFile, context),
     allow: flags.allow ?? null,
+    linkLimits: linkLimitsOf(flags),
     worker,
     device: createDevice(noise, flags),
     ...(dir === null ? {} : { log: { dir: resolve(context.cwd, dir), workerId: flags.workerId } }),
@@ -174,7 +176,7 @@ const runWorker = async (worker: WorkerProcess, hasLifeline: boolean): Promise<v
 };
 
 export const registerWorkerCommand = (program: Command, context: CliContext): void => {
-  program
+  const command = program
     .command("worker")
     .description("run a worker with simulated GPUs")
     .option(
@@ -207,7 +209,8 @@ export const registerWorkerCommand = (program: Command, context: CliContext): vo
       whole(0, WORKERS_MAX),
       0,
     )
-    .option("--log-dir <folder>", "log every action, in an existing folder")
+    .option("--log-dir <folder>", "log every action, in an existing folder");
+  addLinkLimitOptions(command)
     .addOption(secretOption())
     .addOption(allowOption("controllers"))
     .option("--lifeline", "end when standard input ends")
