@@ -5,14 +5,28 @@ import type {
   ControllerEvent,
   ReceivedResult,
 } from "#serving/controller/events.ts";
-import { type ControllerOptions, MODEL_ID_MAX } from "#serving/controller/options.ts";
+import { Fifo } from "#serving/controller/fifo.ts";
+import {
+  type ControllerOptions,
+  LOAD_PATIENCE,
+  MODEL_ID_MAX,
+} from "#serving/controller/options.ts";
 import { type Counted, Outstanding } from "#serving/controller/outstanding.ts";
 import { refusalOf } from "#serving/controller/refusal.ts";
 import type { Action, ActionResult, ClientRequest, ClientResponse } from "#serving/messages.ts";
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assertNever } from "#stdx/assert.ts";
-import { addNs, MILLISECOND, maxNs, type Nanos, ns, SECOND, ZERO_NS } from "#stdx/nanos.ts";
+import {
+  addNs,
+  earliestNs,
+  MILLISECOND,
+  maxNs,
+  type Nanos,
+  ns,
+  SECOND,
+  ZERO_NS,
+} from "#stdx/nanos.ts";
 
 type RequestEvent = Extract<ControllerEvent, { readonly kind: "request" }>;
 type RequestOf<Kind extends ClientRequest["kind"]> = Extract<
@@ -34,9 +48,17 @@ type Call = { readonly action: Action } & (
   | { readonly kind: "load_weights"; readonly place: string }
 );
 
+interface Due {
+  readonly actionId: number;
+  readonly sent: Nanos;
+  readonly at: Nanos;
+}
+
 /** The only worker that is used. */
 const WORKER = 0;
 const WINDOW = ns(10 * SECOND);
+/** A call that has no answer by then gets none from the worker. */
+const PATIENCE = ns(12 * SECOND);
 /** Weights are taken to be there this long after their load was sent. */
 const WEIGHTS_READY_AFTER = ns(7 * MILLISECOND);
 
@@ -46,7 +68,11 @@ export class DirectController {
   readonly #calls = new Map<number, Call>();
   /** Model and GPU of weights that were sent for, with when they should be there. */
   readonly #weights = new Map<string, Nanos>();
+  /** When calls are given up, in order: those that have a window, and loads from disk. */
+  readonly #due = new Fifo<Due>();
+  readonly #loadsDue = new Fifo<Due>();
   #worker: "awaited" | "up" | "gone" = "awaited";
+  #heardAt: Nanos = ZERO_NS;
   #effects: ControllerEffect[] = [];
   #nextActionId = 0;
   #nextModelId = 0;
@@ -62,14 +88,34 @@ export class DirectController {
   /** Advances to `now`, which never decreases between calls, and returns what is to be done, in order. */
   step(now: Nanos, ...events: readonly ControllerEvent[]): readonly ControllerEffect[] {
     for (const event of events) this.#take(now, event);
+    this.#expire(now, this.#due);
+    this.#expire(now, this.#loadsDue);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  /** Everything happens when it comes. */
-  nextTimeout(): null {
-    return null;
+  /** Everything happens when it comes, but for what never comes. */
+  nextTimeout(): Nanos | null {
+    return earliestNs(this.#due.peek()?.at ?? null, this.#loadsDue.peek()?.at ?? null);
+  }
+
+  /** Gives up calls that have had no answer for too long, and a worker that has said nothing at all meanwhile. */
+  #expire(now: Nanos, due: Fifo<Due>): void {
+    for (;;) {
+      const first = due.peek();
+      if (first === undefined) return;
+      const call = this.#calls.get(first.actionId);
+      if (call !== undefined && first.at > now) return;
+      due.shift();
+      if (call === undefined) continue;
+      this.#calls.delete(first.actionId);
+      const reason = `worker ${WORKER} has not answered for ${(now - first.sent) / 1e9} s`;
+      this.#fail(call, { status: STATUS.TIMEOUT, message: reason });
+      if (this.#worker !== "up" || this.#heardAt >= first.sent) continue;
+      this.#heardAt = now;
+      this.#emit({ kind: "close_worker", worker: WORKER, reason });
+    }
   }
 
   #take(now: Nanos, event: ControllerEvent): void {
@@ -78,13 +124,11 @@ export class DirectController {
         this.#onRequest(now, event);
         break;
       case "result":
+        if (event.worker === WORKER) this.#heardAt = now;
         this.#onResult(event);
         break;
       case "worker_up":
-        if (event.worker === WORKER && this.#worker === "awaited") {
-          this.#worker = "up";
-          this.#emit({ kind: "ready" });
-        }
+        if (event.worker === WORKER) this.#onWorkerUp();
         break;
       case "worker_down":
         if (event.worker === WORKER) this.#onWorkerDown(event.reason);
@@ -147,7 +191,7 @@ export class DirectController {
     } as const;
     this.#nextModelId += copies;
     this.#instances += copies;
-    this.#send({ kind: "load_model", action, caller: callerOf(caller), request });
+    this.#send(now, { kind: "load_model", action, caller: callerOf(caller), request });
   }
 
   /** An even request id goes to GPU 1, an odd one to GPU 0: a worker with one GPU refuses half of them. */
@@ -163,14 +207,14 @@ export class DirectController {
       this.#weights.set(place, addNs(now, WEIGHTS_READY_AFTER));
       const actionId = this.#nextActionId++;
       const action = { kind: "load_weights", actionId, earliest: now, ...common } as const;
-      this.#send({ kind: "load_weights", action, place });
+      this.#send(now, { kind: "load_weights", action, place });
     }
     const actionId = this.#nextActionId++;
     const earliest = maxNs(now, this.#weights.get(place) ?? now);
     // The client's bytes go on as they are; sizes would announce compressed inputs.
     const body = { batchSize, inputSizes: [], inputs: [input] };
     const action = { kind: "infer", actionId, earliest, ...common, ...body } as const;
-    this.#send({ kind: "infer", action, caller: callerOf(caller), request });
+    this.#send(now, { kind: "infer", action, caller: callerOf(caller), request });
   }
 
   #onResult({ worker, result }: ReceivedResult): void {
@@ -237,15 +281,27 @@ export class DirectController {
     this.#failAll(STOPPED);
   }
 
+  #onWorkerUp(): void {
+    if (this.#worker === "awaited") this.#emit({ kind: "ready" });
+    else this.#print(`Worker ${WORKER} is connected again`);
+    this.#worker = "up";
+  }
+
+  /** What it held may be gone with it. */
   #onWorkerDown(reason: string): void {
     this.#worker = "gone";
+    this.#weights.clear();
     this.#print(`Worker ${WORKER} is gone (${reason})`);
     const message = `worker ${WORKER} disconnected: ${reason}`;
     this.#failAll({ status: STATUS.ERROR, message });
   }
 
-  #send(entry: Call): void {
+  #send(now: Nanos, entry: Call): void {
     const { action } = entry;
+    const { actionId } = action;
+    const isLoad = entry.kind === "load_model";
+    const at = addNs(now, isLoad ? LOAD_PATIENCE : PATIENCE);
+    (isLoad ? this.#loadsDue : this.#due).push({ actionId, sent: now, at });
     this.#calls.set(action.actionId, entry);
     this.#print(`Worker <--  A${action.actionId}:${action.kind} model=${modelIdOf(action)}`);
     this.#emit({ kind: "send_action", worker: WORKER, action });

@@ -78,8 +78,8 @@ export const NETWORK_SLOTS = 2;
 export const SEND_BLOCKED_AFTER = ns(100 * MILLISECOND);
 /** A worker that came back is asked what it holds after this long, when loads of its earlier life have ended. */
 export const REJOIN_SETTLE = ns(200 * MILLISECOND);
-/** How long a worker that came back may take for one load from disk. */
-export const REJOIN_LOAD_TIMEOUT = ns(300 * SECOND);
+/** How long a worker may take for one load from disk where nothing else tells whether it is still there. */
+export const LOAD_PATIENCE = ns(300 * SECOND);
 /** A worker is asked again what it holds this long after the last time, at the earliest. */
 export const RESYNC_SPACING = SECOND;
 /** An infer action must be on its way this long before its window closes. */

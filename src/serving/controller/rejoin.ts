@@ -5,7 +5,7 @@ import { type ActionIds, startupRecord } from "#serving/controller/in-flight.ts"
 import type { Model } from "#serving/controller/model.ts";
 import {
   LOADS_PER_WORKER,
-  REJOIN_LOAD_TIMEOUT,
+  LOAD_PATIENCE,
   type SchedulerOptions,
 } from "#serving/controller/options.ts";
 import { repairPages } from "#serving/controller/worker-table.ts";
@@ -171,7 +171,7 @@ export class Rejoin {
   #ask(now: Nanos, loggedId: number, action: Question): void {
     this.#asked.set(action.actionId, { action, loggedId, at: now });
     const patience =
-      action.kind === "load_model" ? REJOIN_LOAD_TIMEOUT : this.#parts.options.silenceTimeout;
+      action.kind === "load_model" ? LOAD_PATIENCE : this.#parts.options.silenceTimeout;
     this.#patienceUntil = addNs(now, patience);
     this.#parts.emit({ kind: "send_action", worker: this.#parts.worker, action });
   }

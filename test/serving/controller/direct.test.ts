@@ -237,3 +237,61 @@ describe("refused", () => {
     expect(take().responses).toMatchObject([{ kind: "load_model", status: 6 }]);
   });
 });
+
+describe("a worker", () => {
+  test("that comes back is used again, and loads weights anew", () => {
+    const { step, take, request, result } = start();
+    step(0, { kind: "worker_up", worker: 0 });
+    request(1, infer(2));
+    result(2, inferred(1, 30));
+    step(3, { kind: "worker_down", worker: 0, reason: "reset" });
+    take();
+    step(4, { kind: "worker_up", worker: 0 });
+    request(5, infer(4));
+    const { actions, rest } = take();
+    expect(actions.map(({ kind, actionId }) => [kind, actionId])).toEqual([
+      ["load_weights", 2],
+      ["infer", 3],
+    ]);
+    // It is ready once.
+    expect(rest).toEqual([]);
+  });
+
+  test("that says nothing costs its calls 12 s, once, and its connection", () => {
+    const { controller, step, take, request, result } = start();
+    step(0, { kind: "worker_up", worker: 0 });
+    expect(controller.nextTimeout()).toBeNull();
+    request(1, infer(2));
+    request(1000, LOAD);
+    take();
+    expect(controller.nextTimeout()).toBe(ms(12_001));
+    step(12_000, { kind: "timer" });
+    expect(take().responses).toEqual([]);
+    step(12_001, { kind: "timer" });
+    const { responses, rest } = take();
+    expect(responses).toMatchObject([{ kind: "infer", userRequestId: 2, status: 4 }]);
+    expect(rest).toEqual([
+      { kind: "close_worker", worker: 0, reason: "worker 0 has not answered for 12 s" },
+    ]);
+    result(12_002, inferred(1, 30));
+    expect(take().responses).toEqual([]);
+    // A load from disk may take longer.
+    expect(controller.nextTimeout()).toBe(ms(301_000));
+    step(301_000, { kind: "timer" });
+    expect(take().responses).toMatchObject([{ kind: "load_model", status: 4 }]);
+    expect(controller.nextTimeout()).toBeNull();
+  });
+
+  test("that answers others keeps its connection", () => {
+    const { step, take, request, result } = start();
+    step(0, { kind: "worker_up", worker: 0 });
+    request(1, infer(2));
+    request(2, infer(4));
+    result(3, inferred(2, 30));
+    take();
+    step(12_500, { kind: "timer" });
+    const { responses, rest } = take();
+    expect(responses).toMatchObject([{ userRequestId: 2, status: 4 }]);
+    expect(rest).toEqual([]);
+  });
+});
