@@ -4,6 +4,7 @@ import { STOPPED } from "#serving/controller/bouncer.ts";
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
+import { LifeSigns } from "#serving/controller/life-signs.ts";
 import {
   type ControllerOptions,
   LOADS_PER_WORKER,
@@ -49,7 +50,10 @@ interface LoadInFlight {
 
 export interface LoadStageParts {
   readonly table: WorkerTable;
-  readonly limits: Pick<ControllerOptions, "maxBatchSize" | "maxExec" | "modelsMax">;
+  readonly limits: Pick<
+    ControllerOptions,
+    "maxBatchSize" | "maxExec" | "modelsMax" | "silenceTimeout"
+  >;
   /** Start-up actions before the first load, for the logs' numbering. */
   readonly actionsBefore: number;
   readonly emit: (effect: ControllerEffect) => void;
@@ -64,6 +68,7 @@ export class LoadStage {
   readonly #inFlight = new Map<number, LoadInFlight>();
   readonly #waiting = new Map<number, Fifo<LoadInFlight>>();
   readonly #outstanding = new Map<number, number>();
+  readonly #lifeSigns: LifeSigns;
   #nextActionId = 0;
   #nextModelId: number;
   /** Model instances that clients have loaded, or are loading. */
@@ -73,10 +78,26 @@ export class LoadStage {
   constructor(parts: LoadStageParts) {
     this.#parts = parts;
     this.#nextModelId = parts.table.highestModelId() + 1;
+    this.#lifeSigns = new LifeSigns({
+      silenceTimeout: parts.limits.silenceTimeout,
+      nextAction: () => {
+        const actionId = this.#nextActionId++;
+        return { actionId, loggedId: parts.actionsBefore + actionId };
+      },
+      emit: parts.emit,
+    });
   }
 
   get isIdle(): boolean {
-    return this.#inFlight.size === 0;
+    return this.#inFlight.size === 0 && !this.#lifeSigns.isWaiting;
+  }
+
+  advance(now: Nanos): void {
+    this.#lifeSigns.advance(now, this.#owed());
+  }
+
+  nextTimeout(): Nanos | null {
+    return this.#lifeSigns.nextTimeout(this.#owed());
   }
 
   /** Actions made so far. */
@@ -110,7 +131,9 @@ export class LoadStage {
   }
 
   /** True when the result belongs to a load of this stage. */
-  onResult(now: Nanos, { worker, received, result }: ReceivedResult): boolean {
+  onResult(now: Nanos, event: ReceivedResult): boolean {
+    if (this.#lifeSigns.onResult(now, event)) return true;
+    const { worker, received, result } = event;
     const entry = this.#inFlight.get(result.actionId);
     if (entry === undefined || entry.sent === null || entry.worker !== worker) return false;
     const { load, action } = entry;
@@ -123,7 +146,7 @@ export class LoadStage {
       this.#end(now, entry, { status: STATUS.SUCCESS, message: "", received, result });
       return true;
     }
-    if (result.kind !== "error") return false;
+    if (result.kind !== "error" || result.action !== "load_model") return false;
     const { status, message } = result;
     this.#print(`Worker  --> R${action.actionId}:error ${status}: ${printable(message)}`);
     this.#end(now, entry, { status, message, received, result });
@@ -131,6 +154,7 @@ export class LoadStage {
   }
 
   onWorkerDown(now: Nanos, worker: number, reason: string): void {
+    this.#lifeSigns.forget(now, worker);
     const message = `worker ${worker} disconnected: ${reason}`;
     for (const entry of this.#inFlight.values()) {
       if (entry.worker !== worker) continue;
@@ -141,9 +165,19 @@ export class LoadStage {
   /** Ends every load, for the controller is ending. */
   stop(now: Nanos): void {
     this.#isStopped = true;
+    for (const worker of this.#workers()) this.#lifeSigns.forget(now, worker);
     for (const entry of this.#inFlight.values()) {
       this.#end(now, entry, { ...STOPPED, received: now, result: null });
     }
+  }
+
+  /** Since when each worker owes the result of a load: those of one are sent in order. */
+  #owed(): ReadonlyMap<number, Nanos> {
+    const owed = new Map<number, Nanos>();
+    for (const { worker, sent } of this.#inFlight.values()) {
+      if (sent !== null && !owed.has(worker)) owed.set(worker, sent);
+    }
+    return owed;
   }
 
   #workers(): readonly number[] {

@@ -4,8 +4,8 @@ import { Fifo } from "#serving/controller/fifo.ts";
 import { type ActionIds, startupRecord } from "#serving/controller/in-flight.ts";
 import type { Model } from "#serving/controller/model.ts";
 import {
-  LOADS_PER_WORKER,
   LOAD_PATIENCE,
+  LOADS_PER_WORKER,
   type SchedulerOptions,
 } from "#serving/controller/options.ts";
 import { repairPages } from "#serving/controller/worker-table.ts";

@@ -12,7 +12,7 @@ import type { ActionResult, GpuState, WorkerModel, WorkerState } from "#serving/
 import { printable } from "#serving/printable.ts";
 import { STATUS } from "#serving/status.ts";
 import { assert } from "#stdx/assert.ts";
-import { earliestNs, type Nanos } from "#stdx/nanos.ts";
+import { addNs, earliestNs, type Nanos } from "#stdx/nanos.ts";
 
 /** An action that asks a worker for its state or clears its cache; ids continue from one kind to the next. */
 interface Query {
@@ -20,6 +20,7 @@ interface Query {
   readonly actionId: number;
   readonly worker: number;
   readonly sent: Nanos;
+  isGivenUp: boolean;
 }
 
 const queryRecord = ({ actionId, worker, sent, kind }: Query, ending: ActionEnding): ActionRecord =>
@@ -152,6 +153,8 @@ export class Startup {
   advance(now: Nanos): void {
     if (this.#failed || this.#done) return;
     this.#bouncer.advance(now);
+    this.#stage?.advance(now);
+    this.#giveUpSilent(now);
     const ends = this.#stageEnds();
     if (ends === null) return;
     if (!this.#countdownTold && now >= this.#countdownAt(ends)) {
@@ -169,10 +172,30 @@ export class Startup {
 
   nextTimeout(): Nanos | null {
     if (this.#failed) return null;
+    const silent = earliestNs(this.#stage?.nextTimeout() ?? null, this.#silentAt());
+    const waiting = earliestNs(this.#bouncer.nextTimeout(), silent);
     const ends = this.#stageEnds();
-    if (ends === null) return this.#bouncer.nextTimeout();
+    if (ends === null) return waiting;
     const due = this.#countdownTold ? ((ends + 1) as Nanos) : this.#countdownAt(ends);
-    return earliestNs(this.#bouncer.nextTimeout(), due);
+    return earliestNs(waiting, due);
+  }
+
+  /** When the first of the questions that are out should have been answered. */
+  #silentAt(): Nanos | null {
+    const oldest = this.#queries.values().find(({ isGivenUp }) => !isGivenUp);
+    return oldest === undefined ? null : addNs(oldest.sent, this.#options.silenceTimeout);
+  }
+
+  /** A worker that does not even say what it is cannot be used. */
+  #giveUpSilent(now: Nanos): void {
+    const due = this.#silentAt();
+    if (due === null || now < due) return;
+    for (const query of this.#queries.values()) {
+      if (addNs(query.sent, this.#options.silenceTimeout) > now) continue;
+      query.isGivenUp = true;
+      const { worker } = query;
+      this.#emit({ kind: "close_worker", worker, reason: "it does not answer" });
+    }
   }
 
   /** The stage ends just after this instant; null while a load is in progress or none has come. */
@@ -192,7 +215,7 @@ export class Startup {
 
   #ask(now: Nanos, kind: Query["kind"], worker: number): void {
     const actionId = this.#nextQueryId++;
-    this.#queries.set(actionId, { kind, actionId, worker, sent: now });
+    this.#queries.set(actionId, { kind, actionId, worker, sent: now, isGivenUp: false });
     this.#emit({ kind: "send_action", worker, action: { kind, actionId } });
   }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Controller } from "#serving/controller/controller.ts";
 import type { ControllerEffect } from "#serving/controller/events.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
-import type { ClientRequest, WorkerState } from "#serving/messages.ts";
+import type { Action, ClientRequest, WorkerState } from "#serving/messages.ts";
 import { ns } from "#stdx/nanos.ts";
 import { PAGE_BYTES, RESNET50, World } from "./world.ts";
 
@@ -132,6 +132,39 @@ describe("load stage", () => {
     world.run(1);
     const id = world.request(load(0));
     expect(statusOf(world, id)).toBe(6);
+  });
+
+  test("asks a worker that takes long for a load whether it is still there, and waits for it", () => {
+    const resultDelayNs = ({ kind }: Action): number => (kind === "load_model" ? 25 * SECOND : 0);
+    const world = new World({ resultDelayNs });
+    world.connectWorkers();
+    const id = world.request(load(1));
+    world.run(24 * SECOND);
+    const asked = world.sent.filter(({ action }) => action.kind === "get_worker_state");
+    // Once at the start, then every 10 s.
+    expect(asked.map(({ at }) => at)).toEqual([0, 10 * SECOND, 20 * SECOND]);
+    world.run(27 * SECOND);
+    expect(statusOf(world, id)).toBe(0);
+    expect(world.lines).toContain(" * Admitting inference requests");
+    // The logs number the questions as they number everything else.
+    const ids = world.actions.map(({ actionId }) => actionId).sort((a, b) => a - b);
+    expect(ids).toEqual([0, 1, 2, 3]);
+  });
+
+  test("disconnects a worker that answers neither a load nor that question", () => {
+    const world = new World({ resultDelayNs: ({ kind }) => (kind === "load_model" ? 1e12 : 0) });
+    world.connectWorkers();
+    const id = world.request(load(1));
+    world.run(9 * SECOND);
+    world.deafen();
+    world.run(20 * SECOND - 1);
+    expect(world.lines).not.toContain("[close 0]");
+    world.run(60 * SECOND);
+    expect(world.lines.filter((line) => line === "[close 0]")).toHaveLength(1);
+    world.workerDown(0);
+    expect(statusOf(world, id)).toBe(1);
+    world.run(62 * SECOND);
+    expect(world.lines).toContain(" * Admitting inference requests");
   });
 
   test("goes on without a worker that leaves", () => {
@@ -267,6 +300,16 @@ describe("workers that cannot be used", () => {
     const effects = answer(connect(), 0, { ...state(PAGE_BYTES), gpus: [{ ...gpu, id: -1 }] });
     const message = "worker 0 cannot be used: it reports the id -1";
     expect(effects.at(-1)).toEqual({ kind: "fatal", message });
+  });
+
+  test("one that does not say what it is", () => {
+    const controller = connect();
+    answer(controller, 0, state(PAGE_BYTES));
+    expect(controller.step(ns(10 * SECOND - 1), { kind: "timer" })).toEqual([]);
+    expect(controller.nextTimeout() as number).toBe(10 * SECOND);
+    const close = { kind: "close_worker", worker: 1, reason: "it does not answer" } as const;
+    expect(controller.step(ns(10 * SECOND), { kind: "timer" })).toEqual([close]);
+    expect(controller.nextTimeout()).toBeNull();
   });
 
   test("one that leaves before it has answered", () => {

@@ -96,6 +96,7 @@ export class World {
   readonly #gpus: SimGpu[][];
   readonly #models: Map<number, Profile>[];
   readonly #down = new Set<number>();
+  #areDeaf = false;
 
   constructor(options: WorldOptions = {}) {
     this.#options = {
@@ -192,6 +193,11 @@ export class World {
     });
   }
 
+  /** From now on nothing reaches a worker. */
+  deafen(): void {
+    this.#areDeaf = true;
+  }
+
   workerDown(worker: number): void {
     this.#down.add(worker);
     this.step({ kind: "worker_down", worker, reason: "connection reset" });
@@ -235,7 +241,7 @@ export class World {
 
   #send(worker: number, action: Action): void {
     this.sent.push({ at: this.now, worker, action });
-    if (this.#down.has(worker)) return;
+    if (this.#down.has(worker) || this.#areDeaf) return;
     this.at(this.now, () => this.step({ kind: "action_sent", worker, actionId: action.actionId }));
     this.at(this.now + this.#options.networkNs, () => this.#onAction(worker, action));
   }
