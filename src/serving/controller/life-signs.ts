@@ -15,6 +15,7 @@ export interface LifeSignsParts {
 }
 
 interface Question extends ActionIds {
+  readonly worker: number;
   readonly sent: Nanos;
   isGivenUp: boolean;
 }
@@ -44,7 +45,7 @@ export class LifeSigns {
     if (question?.actionId !== result.actionId || kind !== "get_worker_state") return false;
     this.#questions.delete(worker);
     const status = result.kind === "error" ? result.status : STATUS.SUCCESS;
-    this.#record(now, worker, question, { status, received, result });
+    this.#record(now, question, { status, received, result });
     return true;
   }
 
@@ -54,7 +55,7 @@ export class LifeSigns {
     if (question === undefined) return;
     this.#questions.delete(worker);
     const lost = { status: STATUS.SHUTTING_DOWN, received: now, result: null };
-    this.#record(now, worker, question, lost);
+    this.#record(now, question, lost);
   }
 
   advance(now: Nanos, owed: Owed): void {
@@ -62,7 +63,7 @@ export class LifeSigns {
       if (this.#dueOf(worker, owed) > now) continue;
       const question = this.#questions.get(worker);
       if (question === undefined) this.#ask(now, worker);
-      else if (!question.isGivenUp) this.#giveUp(worker, question);
+      else if (!question.isGivenUp) this.#giveUp(question);
     }
   }
 
@@ -89,20 +90,20 @@ export class LifeSigns {
 
   #ask(now: Nanos, worker: number): void {
     const ids = this.#parts.nextAction();
-    this.#questions.set(worker, { ...ids, sent: now, isGivenUp: false });
+    this.#questions.set(worker, { ...ids, worker, sent: now, isGivenUp: false });
     const action = { kind: "get_worker_state", actionId: ids.actionId } as const;
     this.#parts.emit({ kind: "send_action", worker, action });
   }
 
-  #giveUp(worker: number, question: Question): void {
+  #giveUp(question: Question): void {
     question.isGivenUp = true;
+    const { worker } = question;
     this.#parts.emit({ kind: "close_worker", worker, reason: "it does not answer" });
   }
 
   #record(
     now: Nanos,
-    worker: number,
-    { loggedId: actionId, sent }: Question,
+    { worker, loggedId: actionId, sent }: Question,
     how: {
       readonly status: number;
       readonly received: Nanos;
