@@ -99,8 +99,14 @@ export class Port<Out, In> {
       this.#deltaHigh = Number(localDeltaNs >> 32n);
       this.#deltaLow = Number(localDeltaNs & 0xffff_ffffn);
     }
-    const stamps = { localDeltaHigh: this.#deltaHigh, localDeltaLow: this.#deltaLow };
-    const taken = this.#out.send(now, { kind: "message", message, sentAt, ...stamps }, sizeBytes);
+    const parcel: Parcel<Out> = {
+      kind: "message",
+      message,
+      sentAt,
+      localDeltaHigh: this.#deltaHigh,
+      localDeltaLow: this.#deltaLow,
+    };
+    const taken = this.#out.send(now, parcel, sizeBytes);
     if (taken <= now && this.#untaken.size === 0) return true;
     this.#untaken.push({ id, at: taken });
     this.#parts.agenda.wait(this.#slot, this.#untaken.peek()?.at ?? null);

@@ -20,6 +20,7 @@ import { ControllerRole, type ControllerSink } from "#sim/controller-role.ts";
 import { type ClockOptions, HostClock, TRUE_CLOCK, WORLD_EPOCH_NS } from "#sim/host-clock.ts";
 import { DEFAULT_NETWORK, Line, type NetworkOptions } from "#sim/network.ts";
 import type { Role, RoleVoice } from "#sim/role.ts";
+import { Timeline } from "#sim/timeline.ts";
 import { WorkerRole } from "#sim/worker-role.ts";
 import { assert } from "#stdx/assert.ts";
 import type { Nanos } from "#stdx/nanos.ts";
@@ -123,7 +124,7 @@ const loadOptions = (
 /** Actors at a time; connections that end overlap with those that take their place. */
 const capacityOf = ({ system, workload }: PlannedRun): number => {
   const others = system.workers + generatorsOf(workload);
-  return 1 + (2 + 4 * ACTORS_PER_CONNECTION) * others;
+  return 2 + (2 + 4 * ACTORS_PER_CONNECTION) * others;
 };
 
 export class SimulatedRun {
@@ -137,12 +138,16 @@ export class SimulatedRun {
   readonly #connections = new Map<string, Breakable>();
   /** Roles between which and the controller no message passes. */
   readonly #parted = new Set<string>();
+  /** What happens to the world from outside. */
+  readonly #disturbances = new Timeline();
+  readonly #disturber: number;
   #controller: ControllerRole | null = null;
 
   constructor(options: SimulatedRunOptions) {
     this.#options = options;
     this.#world = options.world ?? DEFAULT_WORLD;
     this.#agenda = new Agenda(capacityOf(options.run));
+    this.#disturber = this.#agenda.add({ act: () => this.#disturb() });
   }
 
   /** The world's instant. */
@@ -240,6 +245,12 @@ export class SimulatedRun {
     this.#roles.get(name)?.kill(this.now);
   }
 
+  /** Has something happen at an instant of the world, such as one of the following. */
+  at(instant: Nanos, happen: () => void): void {
+    this.#disturbances.put(instant, happen);
+    this.#awaitDisturbance();
+  }
+
   /** Parts the network between a worker or load generator and the controller: nothing passes, and nothing is lost. */
   part(name: string): void {
     this.#parted.add(name);
@@ -255,6 +266,16 @@ export class SimulatedRun {
   /** Breaks the connection of a worker or load generator with the controller: what is on its way is lost. */
   breakConnection(name: string, reason: string): void {
     this.#connections.get(name)?.lose(this.now, reason);
+  }
+
+  #disturb(): void {
+    this.#disturbances.runNext();
+    this.#awaitDisturbance();
+  }
+
+  #awaitDisturbance(): void {
+    const next = this.#disturbances.nextAt();
+    this.#agenda.wait(this.#disturber, Number.isFinite(next) ? (next as Nanos) : null);
   }
 
   #hostOf(name: string): Host {

@@ -181,10 +181,9 @@ describe("a network that fails", () => {
     const plan = simulatedPlan({ system: { workers: 1 }, workload: { ratePerS: 100 } });
     const world = new SimulatedWorld(plan).start();
     const partedAt = world.simulation.now / MS + 200;
-    world.untilMs(partedAt);
-    world.simulation.part("worker0");
-    world.untilMs(partedAt + 150);
-    world.simulation.heal("worker0");
+    const { simulation } = world;
+    simulation.at(ns(Math.round(partedAt * MS) + 150 * MS), () => simulation.heal("worker0"));
+    simulation.at(ns(Math.round(partedAt * MS)), () => simulation.part("worker0"));
     world.drain();
     expect(outcomes(world)["fail"]).toBeGreaterThan(3);
     expect(outcomes(world)["ok"]).toBeGreaterThan(20);

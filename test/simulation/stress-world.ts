@@ -6,13 +6,13 @@ import type {
   ControllerEvent,
   RequestRecord,
 } from "#serving/controller/events.ts";
-import { Heap } from "#serving/controller/heap.ts";
 import { type ControllerOptions, DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import type { Action, ClientRequest } from "#serving/messages.ts";
 import type { CatalogueEntry } from "#serving/worker/catalogue.ts";
 import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events.ts";
 import { PacedWorker } from "#serving/worker/paced-worker.ts";
 import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { Timeline } from "#sim/timeline.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 
@@ -85,12 +85,6 @@ const entryOf = (path: string): CatalogueEntry => {
   };
 };
 
-interface Scheduled {
-  readonly at: number;
-  readonly sequence: number;
-  readonly run: () => void;
-}
-
 /** Remembers when each operation began, so that windows can be checked against what the device really did. */
 class WatchedDevice implements Device {
   readonly #device: SimulatedDevice;
@@ -155,10 +149,7 @@ export class StressWorld {
   closed = 0;
   now = 0;
   readonly #rng: Rng;
-  readonly #queue = new Heap<Scheduled>((a, b) =>
-    a.at !== b.at ? a.at < b.at : a.sequence < b.sequence,
-  );
-  #sequence = 0;
+  readonly #queue = new Timeline();
   #nextMessage = 0;
   #controllerWakeUp = 0;
 
@@ -205,17 +196,14 @@ export class StressWorld {
   }
 
   at(instant: number, run: () => void): void {
-    this.#queue.push({ at: Math.max(instant, this.now), sequence: this.#sequence++, run });
+    this.#queue.put(Math.max(instant, this.now), run);
   }
 
   /** Runs everything up to `until`. */
   run(until: number): void {
-    for (;;) {
-      const next = this.#queue.peek();
-      if (next === undefined || next.at > until) break;
-      this.#queue.pop();
-      this.now = next.at;
-      next.run();
+    while (this.#queue.nextAt() <= until) {
+      this.now = this.#queue.nextAt();
+      this.#queue.runNext();
     }
     this.now = until;
   }

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type ControllerMachine, createController } from "#serving/controller/controller-types.ts";
 import type { ActionRecord, ControllerEvent, RequestRecord } from "#serving/controller/events.ts";
-import { Heap } from "#serving/controller/heap.ts";
 import { DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
 import type { Action } from "#serving/messages.ts";
@@ -11,6 +10,7 @@ import type { Device, DeviceDone, DeviceOperation } from "#serving/worker/events
 import { PacedWorker } from "#serving/worker/paced-worker.ts";
 import { ProfileCatalogue, parseProfiles } from "#serving/worker/profiles.ts";
 import { type DurationModel, SimulatedDevice } from "#serving/worker/simulated-device.ts";
+import { Timeline } from "#sim/timeline.ts";
 import { addNs, type Nanos, ns } from "#stdx/nanos.ts";
 import type { Lags } from "./recording.ts";
 
@@ -62,12 +62,6 @@ const readCatalogue = (): ProfileCatalogue => {
 
 type RequestEvent = Extract<ControllerEvent, { readonly kind: "request" }>;
 
-interface Due {
-  readonly at: number;
-  readonly sequence: number;
-  readonly run: () => void;
-}
-
 /** GPUs that begin each operation as late as was recorded. */
 class LateDevice implements Device {
   readonly #device: SimulatedDevice;
@@ -98,12 +92,12 @@ class Replay {
   readonly #options: ReplayOptions;
   readonly #controller: ControllerMachine;
   readonly #worker: PacedWorker;
-  readonly #due = new Heap<Due>((a, b) => (a.at !== b.at ? a.at < b.at : a.sequence < b.sequence));
+  readonly #due = new Timeline();
   readonly requests: RequestRecord[] = [];
   readonly actions: ActionRecord[] = [];
   /** Requests that came since the controller's last look. */
   readonly #came: RequestEvent[] = [];
-  #sequence = 0;
+  #nextMessageId = 0;
   #now = 0;
   /** The first arrival may come then. */
   #start = 0;
@@ -162,19 +156,19 @@ class Replay {
   }
 
   #at(at: number, run: () => void): void {
-    this.#due.push({ at, sequence: this.#sequence++, run });
+    this.#due.put(at, run);
   }
 
   /** Runs messages and both sides' timers in order of time; at one instant messages first, then the worker. */
   #runUntil(until: number): void {
     for (;;) {
-      const message = this.#due.peek()?.at ?? Infinity;
+      const message = this.#due.nextAt();
       const worker = this.#timeOf(this.#worker.nextTimeout());
       const controller = this.#timeOf(this.#controller.nextTimeout());
       const next = Math.min(message, worker, controller);
       if (next > until) break;
       this.#now = next;
-      if (message <= next) this.#due.pop()?.run();
+      if (message <= next) this.#due.runNext();
       else if (worker <= next) this.#stepWorker({ kind: "timer" });
       else this.#step({ kind: "timer" });
     }
@@ -191,7 +185,7 @@ class Replay {
 
   #eventOf(request: RequestEvent["request"]): RequestEvent {
     const arrival = ns(this.#now);
-    return { kind: "request", connectionId: 0, messageId: this.#sequence, arrival, request };
+    return { kind: "request", connectionId: 0, messageId: this.#nextMessageId++, arrival, request };
   }
 
   /** Waits for the controller's next look, together with what else comes before it. */

@@ -6,7 +6,6 @@ import type {
   ControllerEvent,
   RequestRecord,
 } from "#serving/controller/events.ts";
-import { Heap } from "#serving/controller/heap.ts";
 import { type ControllerOptions, DEFAULT_OPTIONS } from "#serving/controller/options.ts";
 import type {
   Action,
@@ -17,6 +16,7 @@ import type {
   WorkerModel,
 } from "#serving/messages.ts";
 import type { ActionKind } from "#serving/status.ts";
+import { Timeline } from "#sim/timeline.ts";
 import { type Nanos, ns } from "#stdx/nanos.ts";
 
 export const PAGE_BYTES = 2 ** 24;
@@ -38,12 +38,6 @@ export interface Profile {
   readonly weightsNs: number;
   readonly batchSizes: readonly number[];
   readonly execNs: readonly number[];
-}
-
-interface Scheduled {
-  readonly at: number;
-  readonly sequence: number;
-  readonly run: () => void;
 }
 
 interface SimGpu {
@@ -88,10 +82,7 @@ export class World {
   now = 0;
   readonly #options: Required<Omit<WorldOptions, "pagesOfWorker">>;
   readonly #pagesOf: (worker: number) => number;
-  readonly #queue = new Heap<Scheduled>((a, b) =>
-    a.at !== b.at ? a.at < b.at : a.sequence < b.sequence,
-  );
-  #sequence = 0;
+  readonly #queue = new Timeline();
   #nextMessage = 0;
   readonly #gpus: SimGpu[][];
   readonly #models: Map<number, Profile>[];
@@ -129,27 +120,20 @@ export class World {
   }
 
   at(instant: number, run: () => void): void {
-    this.#queue.push({ at: instant, sequence: this.#sequence++, run });
+    this.#queue.put(instant, run);
   }
 
   /** Runs events and timers up to and including `until`. */
   run(until: number): void {
     for (;;) {
-      const next = this.#queue.peek();
+      const next = this.#queue.nextAt();
       const timer = this.controller.nextTimeout();
-      const due = Math.min(
-        next?.at ?? Infinity,
-        timer === null ? Infinity : Math.max(timer, this.now),
-      );
+      const due = Math.min(next, timer === null ? Infinity : Math.max(timer, this.now));
       if (due > until) break;
       this.now = Math.max(this.now, due);
       // Events of an instant come before its timer, as a driver that drains its sockets first would do.
-      if (next !== undefined && next.at <= due) {
-        this.#queue.pop();
-        next.run();
-      } else {
-        this.step({ kind: "timer" });
-      }
+      if (next <= due) this.#queue.runNext();
+      else this.step({ kind: "timer" });
     }
     this.now = until;
   }
