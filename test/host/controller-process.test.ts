@@ -364,12 +364,13 @@ describe("ControllerProcess", () => {
       ["0", "11", "3"],
     ]);
     const closed = controller.statuses.filter((line) => line.event === "log-closed");
-    expect(closed.map(({ log, rows }) => [log, rows])).toEqual([
-      ["clockwork_request_log.tsv", 2],
-      ["clockwork_action_log.tsv", 4],
-      ["batch_log.tsv", 1],
-      ["window_log.tsv", 4],
-    ]);
+    // They are written beside each other, and the first to be whole is told first.
+    expect(Object.fromEntries(closed.map(({ log, rows }) => [log, rows]))).toEqual({
+      "clockwork_request_log.tsv": 2,
+      "clockwork_action_log.tsv": 4,
+      "batch_log.tsv": 1,
+      "window_log.tsv": 4,
+    });
     // Loads from disk have no window; an inference may start at once, and within 1 ms + 10 ms at least.
     const windows = readRows(join(logDir, "window_log.tsv"));
     expect(windows.map((w) => [w["action_id"], w["action_type"], w["earliest"]])).toEqual([

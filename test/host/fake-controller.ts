@@ -6,7 +6,8 @@ import { resultFromWire } from "#host/result-mapping.ts";
 import type { Action, ActionResult } from "#serving/messages.ts";
 import { ENDPOINTS } from "#wire/messages.ts";
 
-const clock = startClock();
+/** Of every fake controller: instants of results are relative to its epoch. */
+export const clock = startClock();
 
 /** Sends actions and waits for the results of ids. */
 export class FakeController {

@@ -6,7 +6,6 @@ import { connect as connectSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startClock } from "#host/clock.ts";
 import { bytesOf, toPayload, zeroPayloads } from "#host/wire-mapping.ts";
 import { WorkerProcess } from "#host/worker-process.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
@@ -15,9 +14,8 @@ import { profileDuration, SimulatedDevice } from "#serving/worker/simulated-devi
 import { type Nanos, ns } from "#stdx/nanos.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
 import { evict, infer, loadModel, loadWeights, OPTIONS } from "../serving/worker/worker-harness.ts";
-import { FakeController } from "./fake-controller.ts";
+import { clock, FakeController } from "./fake-controller.ts";
 
-const clock = startClock();
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
