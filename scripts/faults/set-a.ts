@@ -229,17 +229,17 @@ const roleKilled: FaultKind = {
 const drainUnfinished: FaultKind = {
   name: "drain-unfinished",
   set: "A",
-  does: "the worker hangs from 20 to 150 ms before the end of the window until the drain limit of 1 s has passed",
+  does: "the controller hangs from 20 to 150 ms before the end of the window until the drain limit of 1 s has passed",
   expects: ["unknown", "run-not-done"],
   needs: ["linux"],
   draw: (rng) => {
     const beforeMs = between(rng, 20, 150);
     const lengthMs = between(rng, 1800, 2400);
     return {
-      detail: `worker0 hangs for ${lengthMs} ms from ${beforeMs} ms before the end of the window`,
+      detail: `controller hangs for ${lengthMs} ms from ${beforeMs} ms before the end of the window`,
       during: async (scene) => {
         await scene.at(scene.windowMs - beforeMs);
-        await stopFor(scene, "worker0", lengthMs);
+        await stopFor(scene, "controller", lengthMs);
       },
     };
   },
