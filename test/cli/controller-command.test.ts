@@ -57,6 +57,11 @@ describe("refused with exit code 2", () => {
       "DIRECT has no use for --load-stage-timeout",
     ],
     [
+      "what DIRECT has no workers' books for",
+      ["DIRECT", WORKER, "--start-warm", "--overdue-after", "1s", "--silence-timeout", "1s"],
+      "DIRECT has no use for --overdue-after, --start-warm, --silence-timeout",
+    ],
+    [
       "a body beyond what one piece of memory holds",
       ["INFER5", WORKER, "--body-bytes-max", "4GiB"],
       'It must be a size above zero and below 4GiB, as in "10MiB".',

@@ -163,22 +163,23 @@ const SCHEDULER_FLAGS = [
   ["maxExec", "--max-exec"],
   ["maxBatch", "--max-batch"],
   ["overdueAfter", "--overdue-after"],
+] as const satisfies readonly (readonly [keyof ControllerFlags, string])[];
+
+/** Options that only a type with a load stage has a use for. */
+const STAGE_FLAGS = [
+  ["loadStageTimeout", "--load-stage-timeout"],
+  ["startWarm", "--start-warm"],
   ["silenceTimeout", "--silence-timeout"],
 ] as const satisfies readonly (readonly [keyof ControllerFlags, string])[];
 
 /** Refuses what the type would have to ignore. */
 const refuseUseless = (type: string, rest: readonly string[], flags: ControllerFlags): void => {
   if (STRATEGIES.has(type)) return;
+  const hasStage = CONTROLLER_TYPES.get(type)?.loadStageTimeout !== null;
+  const flagsWithoutUse = hasStage ? SCHEDULER_FLAGS : [...SCHEDULER_FLAGS, ...STAGE_FLAGS];
   const useless = [
     ...rest.map((text) => `'${text}' after WORKERS`),
-    ...SCHEDULER_FLAGS.filter(([key]) => flags[key] !== undefined).map(([, flag]) => flag),
-    ...(CONTROLLER_TYPES.get(type)?.loadStageTimeout === null &&
-    flags.loadStageTimeout !== undefined
-      ? ["--load-stage-timeout"]
-      : []),
-    ...(CONTROLLER_TYPES.get(type)?.loadStageTimeout === null && flags.startWarm === true
-      ? ["--start-warm"]
-      : []),
+    ...flagsWithoutUse.filter(([key]) => flags[key] !== undefined).map(([, flag]) => flag),
   ];
   if (useless.length === 0) return;
   throw new UserError(EXIT.USAGE, `error: ${type} has no use for ${useless.join(", ")}`);

@@ -80,6 +80,7 @@ export class Fleet {
   }
 
   advance(now: Nanos): void {
+    if (this.#draining.size === 0 && this.#rejoins.size === 0) return;
     for (const worker of this.#draining) {
       if (this.#isBusy(worker)) continue;
       this.#draining.delete(worker);
@@ -90,6 +91,7 @@ export class Fleet {
 
   nextTimeout(): Nanos | null {
     let next: Nanos | null = null;
+    if (this.#rejoins.size === 0) return next;
     for (const rejoin of this.#rejoins.values()) next = earliestNs(next, rejoin.nextTimeout());
     return next;
   }

@@ -99,6 +99,7 @@ export class NetworkExecutor<T extends Sendable> {
   #nextExpiry(): Nanos | null {
     let earliest: Nanos | null = null;
     if (this.#waiting.size > 0) earliest = earliestSendBy(this.#waiting);
+    if (this.#blocked.size === 0) return earliest;
     for (const held of this.#blocked.values()) {
       earliest = earliestNs(earliest, earliestSendBy(held));
     }
