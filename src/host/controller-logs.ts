@@ -54,24 +54,23 @@ export class ControllerLogs {
     for (const member of record.batch) this.#batches?.append({ action: record, member });
   }
 
-  /** Writes what waits, closes, and tells how many rows each log holds; all at once where rows are written so. */
-  close(): Promise<unknown> {
-    const closing = [
-      this.#close(REQUEST_LOG.file, this.#requests),
-      this.#close(ACTION_LOG.file, this.#actions),
-      this.#close(BATCH_LOG.file, this.#batches),
-      this.#close(WINDOW_LOG.file, this.#windows),
-    ];
-    return Promise.all(closing);
-  }
-
-  /** Not an async function: what is done at once must also be told at once. */
-  #close<Row>(log: string, file: SchemaLog<Row> | null): Promise<void> {
-    const tell = (rows: number): void => this.#options.onStatus({ event: "log-closed", log, rows });
-    const rows = file?.close();
-    if (typeof rows === "object") return rows.then(tell);
-    if (rows !== undefined) tell(rows);
-    return Promise.resolve();
+  /** Writes what waits, closes, and tells how many rows each log holds, in order; all at once where rows are written so. */
+  close(): Promise<void> {
+    let told = Promise.resolve();
+    for (const [log, file] of [
+      [REQUEST_LOG.file, this.#requests],
+      [ACTION_LOG.file, this.#actions],
+      [BATCH_LOG.file, this.#batches],
+      [WINDOW_LOG.file, this.#windows],
+    ] as const) {
+      if (file === null) continue;
+      const tell = (rows: number): void =>
+        this.#options.onStatus({ event: "log-closed", log, rows });
+      const rows = file.close();
+      if (typeof rows === "number") tell(rows);
+      else told = told.then(async () => tell(await rows));
+    }
+    return told;
   }
 
   #open<Row>(schema: LogSchema<Row>, what: ControllerLog): SchemaLog<Row> | null {

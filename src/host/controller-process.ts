@@ -1,5 +1,4 @@
 /** The controller role as a process: drives the state machine behind real connections, clock and logs. */
-import { actionToWire } from "#host/action-mapping.ts";
 import { Alarm } from "#host/alarm.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import {
@@ -96,7 +95,7 @@ export class ControllerProcess {
       connectTimeoutMs,
       secret: options.secret ?? null,
       linkLimits: options.linkLimits ?? {},
-      onEvent: (event) => this.#step(event),
+      onEvents: (...events) => this.#step(...events),
       onLine,
     });
     this.#counters = options.metrics === undefined ? null : new ControllerCounters();
@@ -223,7 +222,7 @@ export class ControllerProcess {
   #apply(effect: ControllerEffect): void {
     switch (effect.kind) {
       case "send_action":
-        this.#workers.send(effect.worker, actionToWire(effect.action, this.#clock));
+        this.#workers.send(effect.worker, effect.action);
         break;
       case "respond":
         this.#clients?.respond(effect.connectionId, effect);

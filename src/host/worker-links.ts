@@ -1,21 +1,32 @@
 /** The controller's connections to its workers: opened one after the other, and opened anew when they are lost. */
+import { ActionLane, type InferResult } from "#host/action-lane.ts";
+import { actionToWire } from "#host/action-mapping.ts";
 import type { Clock } from "#host/clock.ts";
 import { handshakeKey } from "#host/handshake.ts";
-import { connect, type Link, type LinkLimits } from "#host/link.ts";
+import { connect, type Link, type LinkHandlers, type LinkLimits } from "#host/link.ts";
 import type { LoopStatistics } from "#host/loop-statistics.ts";
 import { resultFromWire } from "#host/result-mapping.ts";
 import type { LinkError } from "#host/tcp.ts";
 import { Traffic } from "#host/traffic.ts";
 import type { ControllerEvent } from "#serving/controller/events.ts";
+import type { Action, ActionResult } from "#serving/messages.ts";
+import { assert } from "#stdx/assert.ts";
+import type { Nanos } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
-import { type ACTIONS, ENDPOINTS, type OutgoingFrame } from "#wire/messages.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-type WorkerLink = Link<typeof ENDPOINTS.controllerForWorkers>;
+type WorkerEndpoint = typeof ENDPOINTS.controllerForWorkers;
+type WorkerLink = Link<WorkerEndpoint>;
+
+interface Connection {
+  readonly link: WorkerLink;
+  readonly lane: ActionLane;
+}
 
 export interface WorkerLinksOptions {
   readonly addresses: readonly Address[];
@@ -26,7 +37,8 @@ export interface WorkerLinksOptions {
   /** What workers ask for. */
   readonly secret: Uint8Array | null;
   readonly linkLimits: LinkLimits;
-  readonly onEvent: (event: ControllerEvent) => void;
+  /** Takes what came together. */
+  readonly onEvents: (...events: readonly ControllerEvent[]) => void;
   /** Takes lines for people. */
   readonly onLine: (line: string) => void;
 }
@@ -39,7 +51,7 @@ const ATTEMPT_MS = 5_000;
 
 export class WorkerLinks {
   readonly #options: WorkerLinksOptions;
-  readonly #links: (WorkerLink | null)[];
+  readonly #links: (Connection | null)[];
   readonly #traffic = new Traffic();
   readonly #stop = new AbortController();
   /** Per worker: how long to wait before the next attempt. */
@@ -54,7 +66,7 @@ export class WorkerLinks {
   }
 
   get open(): readonly WorkerLink[] {
-    return this.#links.filter((link) => link !== null);
+    return this.#links.flatMap((connection) => (connection === null ? [] : [connection.link]));
   }
 
   /** One after the other, as the original does; fails with the first that cannot be reached. */
@@ -72,14 +84,20 @@ export class WorkerLinks {
   }
 
   /** Dropped without a sound while the worker is not connected. */
-  send(worker: number, frame: OutgoingFrame<typeof ACTIONS>): void {
+  send(worker: number, action: Action): void {
+    const connection = this.#links[worker] ?? null;
+    if (connection?.link.sendDirect(connection.lane, action) === true) {
+      this.#traffic.sent(0);
+      return;
+    }
+    const frame = actionToWire(action, this.#options.clock);
     this.#traffic.sent(frame.body.reduce((sum, part) => sum + part.byteLength, 0));
-    this.#links[worker]?.send(frame);
+    connection?.link.send(frame);
   }
 
   /** Ends the worker's connection; its loss is told as any other, and it is tried again. */
   drop(worker: number, reason: string): void {
-    this.#links[worker]?.abort("closed_here", reason);
+    this.#links[worker]?.link.abort("closed_here", reason);
   }
 
   /** Messages and bytes since the last such line. */
@@ -101,45 +119,78 @@ export class WorkerLinks {
     worker: number,
     patience: { readonly timeoutMs: number; readonly attemptMs?: number },
   ): Promise<Result<void, LinkError>> {
-    const { addresses, clock, loop, secret, linkLimits, onEvent, onLine } = this.#options;
+    const { addresses, clock, loop, secret, linkLimits, onEvents, onLine } = this.#options;
+    let lane: ActionLane | null = null;
     const connected = await connect({
       ...linkLimits,
       ...(addresses[worker] as Address),
       ...patience,
       endpoint: ENDPOINTS.controllerForWorkers,
+      isNative: true,
       clock,
       loop,
       secret: handshakeKey(secret, "worker"),
       signal: this.#stop.signal,
-      accept: () => ({
-        onMessage: (frame, received) => {
-          this.#traffic.received(frame.body.byteLength);
-          const result = resultFromWire(frame, clock);
-          if (result.ok) onEvent({ kind: "result", worker, received, result: result.value });
-          else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
-        },
-        onSent: ({ fields }) => {
-          onEvent({ kind: "action_sent", worker, actionId: fields.actionId });
-        },
-        onClose: ({ message }) => this.#onClosed(worker, message),
-      }),
+      accept: (link) => {
+        const made = this.#handlers(worker, link);
+        lane = made.lane;
+        return made;
+      },
     });
     if (!connected.ok) return connected;
     if (this.#stop.signal.aborted) {
       void connected.value.close();
       return ok(undefined);
     }
-    this.#links[worker] = connected.value;
+    assert(lane !== null, "an open link has its lane");
+    this.#links[worker] = { link: connected.value, lane };
     this.#connectedAtMs[worker] = performance.now();
     onLine("Connection established");
-    onEvent({ kind: "worker_up", worker });
+    onEvents({ kind: "worker_up", worker });
     return ok(undefined);
+  }
+
+  #handlers(
+    worker: number,
+    link: WorkerLink,
+  ): LinkHandlers<WorkerEndpoint> & { readonly lane: ActionLane } {
+    const { clock, onEvents, onLine } = this.#options;
+    const came: ControllerEvent[] = [];
+    const onResult = (result: ActionResult, received: Nanos): void =>
+      void came.push({ kind: "result", worker, received, result });
+    const toSent = (actionId: number): ControllerEvent => ({
+      kind: "action_sent",
+      worker,
+      actionId,
+    });
+    const laneHandlers = {
+      onResult: (result: InferResult, received: Nanos): void => {
+        this.#traffic.received(result.output.sizeBytes);
+        onResult(result, received);
+      },
+      onSent: (actionIds: readonly number[]) => onEvents(...actionIds.map(toSent)),
+    };
+    return {
+      lane: new ActionLane(laneHandlers, clock, link.sync),
+      onMessage: (frame, received) => {
+        this.#traffic.received(frame.body.byteLength);
+        const result = resultFromWire(frame, clock);
+        if (result.ok) onResult(result.value, received);
+        else onLine(`Ignoring a message of worker ${worker}: ${result.error}`);
+      },
+      // Together: what GPUs are given next is decided once.
+      onRead: () => {
+        if (came.length > 0) onEvents(...came.splice(0));
+      },
+      onSent: ({ fields }) => onEvents(toSent(fields.actionId)),
+      onClose: ({ message }) => this.#onClosed(worker, message),
+    };
   }
 
   #onClosed(worker: number, reason: string): void {
     this.#links[worker] = null;
     this.#options.onLine(`Closing connection to worker ${worker}, reason: ${reason}`);
-    this.#options.onEvent({ kind: "worker_down", worker, reason });
+    this.#options.onEvents({ kind: "worker_down", worker, reason });
     void this.#comeBack(worker);
   }
 

@@ -10,16 +10,18 @@ import { exposureWarning, type Listener, listen } from "#host/listener.ts";
 import { LoopReport } from "#host/loop-report.ts";
 import { LoopStatistics } from "#host/loop-statistics.ts";
 import { napping } from "#host/pauses.ts";
+import { ResultLane } from "#host/result-lane.ts";
 import { resultToWire } from "#host/result-mapping.ts";
 import { WorkerLog, type WorkerLogOptions } from "#host/worker-log.ts";
 import { WorkerTraffic } from "#host/worker-traffic.ts";
+import type { Action } from "#serving/messages.ts";
 import type { Device } from "#serving/worker/events.ts";
 import { type PacedEffect, PacedWorker } from "#serving/worker/paced-worker.ts";
 import type { WorkerOptions } from "#serving/worker/worker.ts";
 import { MICROSECOND, type Nanos, ns } from "#stdx/nanos.ts";
 import { err, ok, type Result } from "#stdx/result.ts";
 import type { StatusLine } from "#telemetry/status-line.ts";
-import { type ACTIONS, ENDPOINTS, type IncomingFrame } from "#wire/messages.ts";
+import { ENDPOINTS } from "#wire/messages.ts";
 
 type WorkerEndpoint = typeof ENDPOINTS.worker;
 
@@ -61,6 +63,7 @@ type SendResult = Extract<PacedEffect, { readonly kind: "send_result" }>;
 interface Controller {
   readonly connectionId: number;
   readonly link: Link<WorkerEndpoint>;
+  readonly lane: ResultLane;
   readonly traffic: WorkerTraffic;
   readonly summary: ReturnType<typeof setInterval>;
 }
@@ -150,10 +153,22 @@ export class WorkerProcess {
     const summarise = (): void => this.#options.onLine(traffic.takeLine(link));
     const summary = setInterval(summarise, SUMMARY_PERIOD_MS);
     const connectionId = this.#nextConnectionId++;
-    const controller: Controller = { connectionId, link, traffic, summary };
+    const onAction = (action: Action, received: Nanos, clockDelta: Nanos): void => {
+      traffic.countAction(action);
+      this.#log?.onAction(connectionId, action, received);
+      const event = { kind: "action", action, received, clockDelta, connectionId } as const;
+      this.#carryOut(this.#worker.step(this.#clock.now(), event));
+    };
+    const lane = new ResultLane(onAction, this.#clock, link.sync);
+    const controller: Controller = { connectionId, link, lane, traffic, summary };
     this.#controllers.set(connectionId, controller);
     return {
-      onMessage: (frame, received) => this.#onMessage(controller, frame, received),
+      lane,
+      onMessage: (frame, received) => {
+        const { clockDelta } = link;
+        const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
+        onAction(action, received, clockDelta);
+      },
       onClose: (reason) => this.#onClose(controller, reason),
     };
   }
@@ -162,19 +177,6 @@ export class WorkerProcess {
     clearInterval(controller.summary);
     this.#controllers.delete(controller.connectionId);
     this.#options.onLine(`Closing connection ${controller.link.peer}, reason: ${reason.message}`);
-  }
-
-  #onMessage(
-    { connectionId, link, traffic }: Controller,
-    frame: IncomingFrame<typeof ACTIONS>,
-    received: Nanos,
-  ): void {
-    const clockDelta = link.clockDelta;
-    const action = actionFromWire(frame, { clock: this.#clock, clockDelta });
-    traffic.countAction(action);
-    this.#log?.onAction(connectionId, action, received);
-    const event = { kind: "action", action, received, clockDelta, connectionId } as const;
-    this.#carryOut(this.#worker.step(this.#clock.now(), event));
   }
 
   #carryOut(effects: readonly PacedEffect[]): void {
@@ -194,6 +196,7 @@ export class WorkerProcess {
       return;
     }
     controller.traffic.countResult(result);
+    if (controller.link.sendDirect(controller.lane, { result, clockDelta, sentAt })) return;
     const stamps = { clock: this.#clock, clockDelta, sentAt };
     controller.link.send(resultToWire(result, stamps));
   }
