@@ -200,6 +200,9 @@ export class WorkerLinks {
     // A connection that did not last was no success: what ended it may do so again.
     const hasLasted = performance.now() - (this.#connectedAtMs[worker] ?? 0) > RETRY_MOST_MS;
     if (hasLasted) this.#retryMs[worker] = RETRY_FIRST_MS;
+    const { host, port } = this.#options.addresses[worker] as Address;
+    if (!signal.aborted)
+      this.#options.onLine(`Trying to reach worker ${worker} at ${host}:${port}`);
     while (!signal.aborted) {
       const waitMs = this.#retryMs[worker] ?? RETRY_FIRST_MS;
       this.#retryMs[worker] = Math.min(2 * waitMs, RETRY_MOST_MS);

@@ -100,7 +100,12 @@ const startRelay = async (to: number) => {
       .at(-1)
       ?.write("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n");
   };
-  return { port: (server.address() as AddressInfo).port, babble };
+  /** Nobody listens there any more. */
+  const vanish = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, babble, vanish };
 };
 
 const modelsOf = (action: Extract<Action, { readonly kind: "load_model" }>): WorkerModel[] => {
@@ -501,6 +506,20 @@ describe("ControllerProcess", () => {
     await controller.said("sent an invalid message");
     await controller.said("Worker 0 is in use", 2);
     expect(await send(infer(2, 1))).toMatchObject({ status: 0 });
+  });
+
+  test("ends at once while it tries to reach a lost worker", async () => {
+    const worker = await startWorker();
+    const relay = await startRelay(worker.port);
+    const controller = startController([relay.port]);
+    await controller.told("ready");
+    const send = await startClient((await controller.told("ready")).port ?? 0);
+    await send(load);
+    await list(send);
+    relay.vanish();
+    await controller.said(`Trying to reach worker 0 at 127.0.0.1:${relay.port}`);
+    controller.process.stop();
+    expect(await controller.ending).toEqual({ ok: true });
   });
 
   test("invents inputs when told to", async () => {

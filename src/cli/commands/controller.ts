@@ -331,7 +331,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         parseSpan,
       ),
     )
-    .option("--start-warm", "models that workers hold already end the load stage without a load")
+    .option("--start-warm", "models that workers hold already count as loaded")
     .addOption(
       named("--connect-timeout <duration>", "how long to try to reach a worker", parseSpan).default(
         CONNECT_TIMEOUT,

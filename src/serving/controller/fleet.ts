@@ -25,11 +25,17 @@ export interface FleetParts {
   readonly onBack: (now: Nanos, gpu: Gpu) => void;
 }
 
+/** How long it may take until nothing is outstanding. */
+interface Draining {
+  readonly until: Nanos;
+  isGivenUp: boolean;
+}
+
 export class Fleet {
   readonly #parts: FleetParts;
   readonly #rejoins = new Map<number, Rejoin>();
   /** Workers that are to be asked what they hold once nothing of theirs is outstanding. */
-  readonly #draining = new Set<number>();
+  readonly #draining = new Map<number, Draining>();
   readonly #lastResync = new Map<number, Nanos>();
 
   constructor(parts: FleetParts) {
@@ -74,24 +80,32 @@ export class Fleet {
     const isTooSoon = last !== undefined && now < last + RESYNC_SPACING;
     if (isTooSoon || this.#draining.has(worker) || this.#rejoins.has(worker)) return;
     this.#lastResync.set(worker, now);
-    this.#draining.add(worker);
+    const until = addNs(now, this.#parts.options.silenceTimeout);
+    this.#draining.set(worker, { until, isGivenUp: false });
     for (const gpu of this.#gpusOf(worker)) gpu.isUp = false;
     this.#print(`Worker ${worker} and the books disagree; asking it what it holds`);
   }
 
   advance(now: Nanos): void {
     if (this.#draining.size === 0 && this.#rejoins.size === 0) return;
-    for (const worker of this.#draining) {
-      if (this.#isBusy(worker)) continue;
-      this.#draining.delete(worker);
-      this.#rejoin(worker, now);
+    for (const [worker, draining] of this.#draining) {
+      if (!this.#isBusy(worker)) {
+        this.#draining.delete(worker);
+        this.#rejoin(worker, now);
+      } else if (now >= draining.until && !draining.isGivenUp) {
+        draining.isGivenUp = true;
+        const reason = "what is on it does not end";
+        this.#parts.emit({ kind: "close_worker", worker, reason });
+      }
     }
     for (const rejoin of this.#rejoins.values()) rejoin.advance(now);
   }
 
   nextTimeout(): Nanos | null {
     let next: Nanos | null = null;
-    if (this.#rejoins.size === 0) return next;
+    for (const { until, isGivenUp } of this.#draining.values()) {
+      if (!isGivenUp) next = earliestNs(next, until);
+    }
     for (const rejoin of this.#rejoins.values()) next = earliestNs(next, rejoin.nextTimeout());
     return next;
   }

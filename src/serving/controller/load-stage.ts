@@ -3,6 +3,7 @@
 import { STOPPED } from "#serving/controller/bouncer.ts";
 import type { ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { Fifo } from "#serving/controller/fifo.ts";
+import type { HeldModels } from "#serving/controller/held-models.ts";
 import { startupRecord } from "#serving/controller/in-flight.ts";
 import { LifeSigns } from "#serving/controller/life-signs.ts";
 import {
@@ -54,6 +55,8 @@ export interface LoadStageParts {
     ControllerOptions,
     "maxBatchSize" | "maxExec" | "modelsMax" | "silenceTimeout"
   >;
+  /** Models that loads are answered with instead of being carried out. */
+  readonly held: HeldModels;
   /** Start-up actions before the first load, for the logs' numbering. */
   readonly actionsBefore: number;
   readonly emit: (effect: ControllerEffect) => void;
@@ -108,6 +111,12 @@ export class LoadStage {
   onLoad(now: Nanos, arrived: ArrivedLoad): void {
     const { request } = arrived;
     const { copies } = request;
+    const held = copies < 1 ? null : this.#parts.held.take(request.path, copies);
+    if (held !== null) {
+      const { modelId } = held;
+      this.#respond(arrived, { status: STATUS.SUCCESS, message: "", modelId, result: held });
+      return;
+    }
     const { modelsMax } = this.#parts.limits;
     const room = Math.min(MODEL_ID_MAX - this.#nextModelId, modelsMax - this.#instances);
     if (copies < 1 || copies > room) {
@@ -296,7 +305,7 @@ export class LoadStage {
       readonly status: number;
       readonly message: string;
       readonly modelId?: number;
-      readonly result?: LoadResult;
+      readonly result?: Pick<LoadResult, "inputBytes" | "outputBytes">;
     },
   ): void {
     const { status, message, modelId = 0, result } = outcome;

@@ -2,6 +2,7 @@
 import { Bouncer, type Parked, STOPPED } from "#serving/controller/bouncer.ts";
 import type { ActionRecord, ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
 import { type ActionEnding, startupRecord } from "#serving/controller/in-flight.ts";
+import { HeldModels } from "#serving/controller/held-models.ts";
 import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
 import { refusalOf } from "#serving/controller/refusal.ts";
@@ -289,17 +290,20 @@ export class Startup {
 
   #openStage(now: Nanos): void {
     assert(this.#stage === null, "the load stage opens once");
+    const held = this.#options.startsWarm ? this.table.commonModels().models : [];
     this.#stage = new LoadStage({
       table: this.table,
+      held: new HeldModels(held),
       limits: this.#options,
       actionsBefore: this.#nextQueryId,
       emit: this.#emit,
     });
     this.#print("(Startup-3) Awaiting LoadModel requests from clients");
     this.#emit({ kind: "ready" });
-    const held = this.table.commonModels().models.length;
-    if (this.#options.startsWarm && held > 0) {
-      this.#print(`(Startup-4) LoadModelStage has begun with ${held} models that the workers hold`);
+    if (held.length > 0) {
+      this.#print(
+        `(Startup-4) LoadModelStage has begun with ${held.length} models that the workers hold`,
+      );
       this.#loadEvent(now);
     }
     const early = this.#early;

@@ -121,3 +121,28 @@ describe("a worker that comes back", () => {
     });
   });
 });
+
+test("a worker whose books are wrong, and that does not end what is on it, loses its connection", () => {
+  const { step, infer, actions, effects } = start([state(both, [])], { startsWarm: true });
+  step(SECOND + 2, { kind: "timer" });
+  infer(UP, 0);
+  infer(UP + 1, 3);
+  expect(actions()).toEqual(["W0 load_weights", "W0 load_weights"]);
+  const bare = { actionReceived: null, resultSent: null };
+  const fail = (at: number, actionId: number): void => {
+    const error = { kind: "error", action: "load_weights", status: 53, message: "" } as const;
+    const result = { ...bare, ...error, actionId };
+    step(at, { kind: "result", worker: 0, received: ns(at), result });
+  };
+  fail(UP + MS, 0);
+  // It is not silent, but the other load never ends.
+  for (let second = 1; second < 10; second++) fail(UP + second * SECOND, 77);
+  expect(close(effects)).toBeUndefined();
+  step(UP + 10 * SECOND + MS, { kind: "timer" });
+  expect(close(effects)).toMatchObject({ reason: "what is on it does not end" });
+  const asked = effects.filter(
+    (effect) => effect.kind === "send_action" && effect.action.kind === "get_worker_state",
+  );
+  // At the start, and never again: until the other load ends the answer would be worth nothing.
+  expect(asked).toHaveLength(1);
+});

@@ -93,6 +93,54 @@ test("a model that not every worker has alike is left out", () => {
   });
 });
 
+describe("a load", () => {
+  const four = [model(0), model(1), model(3), model(4)].map((each) => ({
+    ...each,
+    path: "/zoo/m/model",
+  }));
+  const warm = (startsWarm: boolean) => {
+    const { step, effects, actions } = start([state([...four, model(5)], [])], { startsWarm });
+    const ask = (at: number, path: string, copies: number) => {
+      const request = { kind: "load_model", path, copies, userId: 0, userRequestId: 0 } as const;
+      const event = { kind: "request", connectionId: 0, messageId: at, arrival: ns(at) } as const;
+      step(at, { ...event, request });
+      const answer = effects.findLast((effect) => effect.kind === "respond");
+      return answer?.kind === "respond" && answer.messageId === at ? answer.response : null;
+    };
+    return { ask, actions };
+  };
+
+  test("of a path that is held is answered with what is there, each instance once", () => {
+    const { ask, actions } = warm(true);
+    const asked = [2, 1, 1].map((copies, index) => ask(2 + index, "/zoo/m/model", copies));
+    expect(asked).toMatchObject([
+      { status: 0, modelId: 0, copies: 2, inputBytes: 100, outputBytes: 4 },
+      { status: 0, modelId: 3, copies: 1 },
+      { status: 0, modelId: 4, copies: 1 },
+    ]);
+    expect(actions()).toEqual([]);
+    expect(ask(9, "/zoo/m/model", 1)).toBeNull();
+    expect(actions()).toEqual(["W0 load_model"]);
+  });
+
+  test("of more instances than lie together is carried out, under ids above those that are taken", () => {
+    const { ask, actions } = warm(true);
+    expect(ask(2, "/zoo/m/model", 3)).toBeNull();
+    expect(actions()).toEqual(["W0 load_model"]);
+    expect(ask(3, "/zoo/m/model", 0)).toMatchObject({ status: 6 });
+    // 2 and 3 do not follow one another.
+    expect(ask(4, "/zoo/m/model", 1)).toMatchObject({ status: 0, modelId: 0 });
+    expect(ask(5, "/zoo/m/model", 2)).toMatchObject({ status: 0, modelId: 3 });
+    expect(ask(6, "/zoo/m/model", 1)).toMatchObject({ status: 0, modelId: 1 });
+  });
+
+  test("makes new instances where the controller was not told to start warm, as the original does", () => {
+    const { ask, actions } = warm(false);
+    expect(ask(2, "/zoo/m/model", 1)).toBeNull();
+    expect(actions()).toEqual(["W0 load_model"]);
+  });
+});
+
 test("a later load gets an id above those that are taken", () => {
   const { step, effects } = start([state(both, [3])], { startsWarm: true });
   const request = {
