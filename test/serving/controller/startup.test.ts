@@ -179,6 +179,44 @@ describe("load stage", () => {
   });
 });
 
+describe("a worker that is lost during the load stage", () => {
+  test("and comes back is made to load what it missed, and used", () => {
+    const world = new World({ workers: 2 });
+    world.connectWorkers();
+    world.run(SECOND / 2);
+    world.workerDown(0);
+    world.request(load(2));
+    world.workerUp(0);
+    world.run(2 * SECOND);
+    expect(world.lines).toContain("Worker 0 is connected again; it is used once start-up is over");
+    expect(world.lines).toContain(
+      "Worker 0 is in use: 1 GPUs, 2 models, of which 0 have weights on a GPU",
+    );
+    for (let i = 0; i < 40; i++) world.at(2 * SECOND + i * 1_000_000, () => world.infer(i % 2));
+    world.run(3 * SECOND);
+    expect(new Set(world.requests.map(({ result }) => result))).toEqual(new Set([0]));
+    const workers = world.actions.flatMap((each) => (each.action === "infer" ? [each.worker] : []));
+    expect(new Set(workers)).toEqual(new Set([0, 1]));
+  });
+
+  test("and stays away is done without, until it is there again", () => {
+    const world = new World({ workers: 2 });
+    world.connectWorkers();
+    world.run(SECOND / 2);
+    world.workerDown(0);
+    world.request(load(1));
+    world.run(2 * SECOND);
+    world.infer(0);
+    world.run(3 * SECOND);
+    expect(world.actions.filter(({ action }) => action === "infer")).toMatchObject([{ worker: 1 }]);
+    world.workerUp(0);
+    world.run(4 * SECOND);
+    expect(world.lines.at(-1)).toBe(
+      "Worker 0 is in use: 1 GPUs, 1 models, of which 0 have weights on a GPU",
+    );
+  });
+});
+
 describe("requests that come too early or too late", () => {
   test("wait 12 s for the end of start-up, then get 5 with a record", () => {
     const world = new World();

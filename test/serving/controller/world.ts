@@ -86,6 +86,7 @@ export class World {
   #nextMessage = 0;
   readonly #gpus: SimGpu[][];
   readonly #models: Map<number, Profile>[];
+  readonly #held: WorkerModel[][];
   readonly #down = new Set<number>();
   #areDeaf = false;
 
@@ -117,6 +118,7 @@ export class World {
       })),
     );
     this.#models = Array.from({ length: workers }, () => new Map<number, Profile>());
+    this.#held = Array.from({ length: workers }, () => []);
   }
 
   at(instant: number, run: () => void): void {
@@ -180,6 +182,12 @@ export class World {
   /** From now on nothing reaches a worker. */
   deafen(): void {
     this.#areDeaf = true;
+  }
+
+  /** Connected again, as it was. */
+  workerUp(worker: number): void {
+    this.#down.delete(worker);
+    this.step({ kind: "worker_up", worker });
   }
 
   workerDown(worker: number): void {
@@ -266,10 +274,12 @@ export class World {
       case "load_model": {
         const profile = this.#options.profile(action.path, worker);
         if (profile === null) return fail("load_model", 41);
-        for (let copy = 0; copy < action.copies; copy++) {
-          this.#models[worker]?.set(action.modelId + copy, profile);
-        }
         const model = toWorkerModel(action.modelId, action.path, profile, action.maxBatchSize);
+        for (let copy = 0; copy < action.copies; copy++) {
+          const modelId = action.modelId + copy;
+          this.#models[worker]?.set(modelId, profile);
+          this.#held[worker]?.push({ ...model, modelId });
+        }
         return {
           end: this.now,
           result: () => ({
@@ -377,7 +387,7 @@ export class World {
         ioPoolBytes: 0,
         workspacePoolBytes: 0,
       })),
-      models: [],
+      models: this.#held[worker] ?? [],
     };
   }
 }
