@@ -1,6 +1,8 @@
-/** Worlds whose workers die, stop, lose their connection and come back, at random instants: what must hold does. */
+/** Worlds whose workers die, stop, talk nonsense, lose their connection and come back, at random instants: what must hold does. */
 import { expect, test } from "bun:test";
 import { STRATEGIES } from "#serving/controller/strategies.ts";
+import type { ActionResult } from "#serving/messages.ts";
+import { ns } from "#stdx/nanos.ts";
 import { Rng } from "#stdx/rng.ts";
 import {
   checkActions,
@@ -14,13 +16,51 @@ import {
 import { MS, StressWorld } from "./stress-world.ts";
 
 const SECOND = 1000 * MS;
-const SEEDS = 25;
-const FAULTS = 6;
+const SEEDS = 60;
+const FAULTS = 8;
+
+const bare = { actionReceived: null, resultSent: null };
+const timing = { begin: ns(0), end: ns(2 ** 50), duration: ns(2 ** 50) };
+
+/** A result that answers nothing which that worker was ever asked. */
+const nonsense = (world: StressWorld, rng: Rng, worker: number): ActionResult | null => {
+  const actionId = rng.below(world.sent.length + 20) - 5;
+  const gpu = { id: -1, weightsCacheBytes: 1, totalPages: -9, residentModels: [0, 0, 99] };
+  const gpus = [{ ...gpu, ioPoolBytes: 0, workspacePoolBytes: 0 }];
+  const state = { pageSizeBytes: 1, hostIoPoolBytes: 0, gpus, models: [] };
+  const results: readonly ActionResult[] = [
+    { ...bare, actionId, kind: "error", action: "infer", status: 82, message: "\n" },
+    { ...bare, actionId, kind: "error", action: "load_weights", status: 53, message: "" },
+    { ...bare, actionId, kind: "load_weights", timing },
+    { ...bare, actionId, kind: "evict_weights", timing },
+    { ...bare, actionId, kind: "get_worker_state", state },
+    { ...bare, actionId, kind: "clear_cache" },
+  ];
+  const result = results[rng.below(results.length)] as ActionResult;
+  const kind = result.kind === "error" ? result.action : result.kind;
+  const wasAsked = world.sent.some(
+    (each) =>
+      each.worker === worker && each.action.actionId === actionId && each.action.kind === kind,
+  );
+  return wasAsked ? null : result;
+};
+
+const babble = (world: StressWorld, rng: Rng, worker: number): void => {
+  for (let i = 0; i < 20; i++) {
+    const result = nonsense(world, rng, worker);
+    const received = ns(world.now);
+    if (result !== null) world.step({ kind: "result", worker, received, result });
+  }
+};
 
 /** Something happens to a worker, and is over a while later. */
 const disturb = (world: StressWorld, rng: Rng, at: number): number => {
   const worker = rng.below(world.drawn.workers);
-  const kind = rng.below(3);
+  const kind = rng.below(4);
+  if (kind === 3) {
+    world.at(at, () => babble(world, rng, worker));
+    return at;
+  }
   // Stops that end before the controller notices, before it gives up, and after.
   const most = [50, 500, 3000, 30_000][rng.below(4)] as number;
   const lasts = Math.floor(most * MS * (0.5 + rng.uniform() / 2));
@@ -35,7 +75,7 @@ const disturb = (world: StressWorld, rng: Rng, at: number): number => {
 test.each([...STRATEGIES.keys()])(
   `%s in ${SEEDS} worlds of faults`,
   (strategy) => {
-    const totals = { ok: 0, lost: 0, late: 0, closed: 0, back: 0 };
+    const totals = { ok: 0, lost: 0, late: 0, closed: 0, back: 0, ignored: 0 };
     for (let seed = 0; seed < SEEDS; seed++) {
       const world = new StressWorld(seed, strategy);
       const rng = Rng.of(seed, "faults");
@@ -68,12 +108,14 @@ test.each([...STRATEGIES.keys()])(
       totals.late += world.lines.filter((line) => line.includes("is overdue with")).length;
       totals.back += world.lines.filter((line) => line.includes("is in use:")).length;
       totals.closed += world.closed;
+      totals.ignored += world.lines.filter((line) => line.startsWith("Ignoring result")).length;
     }
     // Of everything there was enough.
     expect(totals.ok).toBeGreaterThan(1000);
     expect(totals.lost).toBeGreaterThan(20);
     expect(totals.late).toBeGreaterThan(8);
     expect(totals.back).toBeGreaterThan(40);
+    expect(totals.ignored).toBeGreaterThan(100);
     expect(totals.closed).toBeGreaterThan(1);
   },
   60_000,
