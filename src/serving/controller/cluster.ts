@@ -37,6 +37,9 @@ const BOOKS_ARE_WRONG: ReadonlySet<number> = new Set([
   STATUS.INVALID_GPU,
 ]);
 
+/** What is left is due at once: thousands that came together must not keep results waiting that keep GPUs busy. */
+const TIMEOUTS_PER_STEP = 128;
+
 export interface ClusterParts {
   readonly models: readonly Model[];
   readonly gpus: readonly Gpu[];
@@ -168,7 +171,7 @@ export class Cluster implements Server {
       const status = STATUS.NOT_SENT_IN_TIME;
       this.#end(now, unsent.entry, { status, message, received: unsent.decided, result: null });
     }
-    for (;;) {
+    for (let count = 0; count < TIMEOUTS_PER_STEP; count++) {
       const request = this.#requests.takeTimedOut(now);
       if (request === null) break;
       this.#strategy.onTimedOut(now, request);
