@@ -1,8 +1,8 @@
 /** Start-up of the controller: ask the workers what they are, then take model loads until clients have no more. */
 import { Bouncer, type Parked, STOPPED } from "#serving/controller/bouncer.ts";
 import type { ActionRecord, ControllerEffect, ReceivedResult } from "#serving/controller/events.ts";
-import { type ActionEnding, startupRecord } from "#serving/controller/in-flight.ts";
 import { HeldModels } from "#serving/controller/held-models.ts";
+import { type ActionEnding, startupRecord } from "#serving/controller/in-flight.ts";
 import { type ArrivedLoad, LoadStage } from "#serving/controller/load-stage.ts";
 import type { ControllerOptions } from "#serving/controller/options.ts";
 import { refusalOf } from "#serving/controller/refusal.ts";
