@@ -73,7 +73,7 @@ const PARTIAL_BYTES_MAX = 2 ** 30;
 /** A client that has said something keeps its place for so long. */
 const IDLE_PLACE_MS = 60_000;
 /** Some ms of work: results of workers, which come in between, keep GPUs busy and must not wait long. */
-const REQUESTS_PER_TURN = 64;
+const REQUESTS_PER_TURN = 32;
 const LOOK_AROUND_MS = 1_000;
 /** Lines about connections in that time; what is more is counted. */
 const LINES_MAX = 20;

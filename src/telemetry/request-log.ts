@@ -39,7 +39,8 @@ const columns: readonly Column<RequestRecord>[] = [
     name: "t",
     duckdbType: "BIGINT",
     unit: "ns since the Unix epoch",
-    meaning: "arrival: the instant the whole request had been read from the network",
+    meaning:
+      "arrival: the instant the controller took up the whole request; under overload it waited in the socket before",
     cell: absolute((r) => r.arrival),
     original: {
       meaning: "departure: the instant the controller finished the request",

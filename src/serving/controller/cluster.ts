@@ -38,7 +38,7 @@ const BOOKS_ARE_WRONG: ReadonlySet<number> = new Set([
 ]);
 
 /** What is left is due at once: thousands that came together must not keep results waiting that keep GPUs busy. */
-const TIMEOUTS_PER_STEP = 128;
+const TIMEOUTS_PER_STEP = 64;
 
 export interface ClusterParts {
   readonly models: readonly Model[];
