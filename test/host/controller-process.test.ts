@@ -78,6 +78,7 @@ const startWorker = async (ignores: (action: Action) => boolean = () => false) =
 /** Stands between controller and worker, and may put words into the worker's mouth. */
 const startRelay = async (to: number) => {
   const sockets: Socket[] = [];
+  const swallowed = new Set<Socket>();
   const server = createServer((near) => {
     const far = connectSocket(to, "127.0.0.1");
     sockets.push(near);
@@ -85,7 +86,9 @@ const startRelay = async (to: number) => {
       [near, far],
       [far, near],
     ] as const) {
-      from.on("data", (chunk) => into.write(chunk));
+      from.on("data", (chunk) => {
+        if (!swallowed.has(near)) into.write(chunk);
+      });
       from.on("close", () => into.destroy());
       from.on("error", () => into.destroy());
     }
@@ -105,7 +108,11 @@ const startRelay = async (to: number) => {
     server.close();
     for (const socket of sockets) socket.destroy();
   };
-  return { port: (server.address() as AddressInfo).port, babble, vanish };
+  /** What is said on the connections that there are reaches nobody any more. */
+  const swallow = (): void => {
+    for (const socket of sockets) swallowed.add(socket);
+  };
+  return { port: (server.address() as AddressInfo).port, babble, vanish, swallow };
 };
 
 const modelsOf = (action: Extract<Action, { readonly kind: "load_model" }>): WorkerModel[] => {
@@ -506,6 +513,30 @@ describe("ControllerProcess", () => {
     await controller.said("sent an invalid message");
     await controller.said("Worker 0 is in use", 2);
     expect(await send(infer(2, 1))).toMatchObject({ status: 0 });
+  });
+
+  test("notices a worker that has vanished without a word, and comes back to it", async () => {
+    const worker = await startWorker();
+    const relay = await startRelay(worker.port);
+    const controller = startController([relay.port], {
+      controller: {
+        ...DEFAULT_OPTIONS,
+        strategy: "INFER5",
+        loadStageTimeout: ns(MILLISECOND),
+        silenceTimeout: ns(300 * MILLISECOND),
+      },
+    });
+    const { port } = await controller.told("ready");
+    const send = await startClient(port ?? 0);
+    await send(load);
+    await list(send);
+    while ((await send(infer(0, 0))).status !== 0);
+    relay.swallow();
+    // Lost with the connection, or late before.
+    expect([3, 4]).toContain((await send(infer(1, 0))).status);
+    await controller.said("it owes results and has been silent for 0.3 s");
+    await controller.said("Worker 0 is in use: 1 GPUs, 2 models");
+    while ((await send(infer(2, 0))).status !== 0);
   });
 
   test("ends at once while it tries to reach a lost worker", async () => {
