@@ -23,9 +23,9 @@ const readRuns = (results: string): readonly StoredRun[] => {
   const [name = ""] = readdirSync(results);
   const [id = ""] = readdirSync(join(results, name));
   const runs = join(results, name, id, "runs");
-  return readdirSync(runs).map(
-    (run) => JSON.parse(readFileSync(join(runs, run, "run.json"), "utf8")) as StoredRun,
-  );
+  return readdirSync(runs)
+    .toSorted()
+    .map((run) => JSON.parse(readFileSync(join(runs, run, "run.json"), "utf8")) as StoredRun);
 };
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -222,6 +222,27 @@ describe("report", () => {
     );
   });
 
+  test("runs in virtual time are called so at the top, and no machine is named for them", async () => {
+    const { built } = await buildFixture("simulated", {
+      isSimulated: true,
+      requests: () => SOUND_REQUESTS,
+    });
+    const text = readFileSync(built.reportPath, "utf8");
+    const paragraphs = text.split("\n\n");
+    expect(paragraphs[2]).toStartWith(
+      "**Simulated** (target `sim`): These runs were made in virtual",
+    );
+    expect(paragraphs[2]).toEndWith("No machine was measured.");
+    expect(text).toContain("sim (simulated on bench1)");
+    expect(text).toContain(
+      "one way 50.0 µs and an exponential time of 10.0 µs on average; 10 Gb/s",
+    );
+    for (const index of [0, 1]) expect(text).toContain(`\`${String(index).repeat(64)}\``);
+    expect(text).toContain("--on sim   # run it again");
+    expect(text).not.toContain("how hosts and processes fared");
+    expect(text).not.toContain("## Machine");
+  });
+
   test("charts of an earlier build do not linger", async () => {
     const { folder } = await buildFixture("linger", {});
     const stale = join(folder, "derived", "charts", "stale.svg");

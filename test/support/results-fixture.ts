@@ -19,6 +19,7 @@ import {
   type RunState,
   type StoredFile,
   type StoredRun,
+  type StoredSimulation,
 } from "#telemetry/results.ts";
 import { headerLine, type LogSchema, type TelemetryDialect } from "#telemetry/schema.ts";
 import { encodeSidecar, SIDECAR_FILE } from "#telemetry/sidecar.ts";
@@ -360,7 +361,10 @@ const storedFile = (name: string, text: string): StoredFile => {
   };
 };
 
-const fixtureManifest = (plan: Plan, { root, overrides, inputs }: FixtureOptions): Manifest => ({
+const fixtureManifest = (
+  plan: Plan,
+  { root, overrides, inputs, isSimulated }: FixtureOptions,
+): Manifest => ({
   schema_version: 1,
   id: "2026-11-23T0200Z-k3f9",
   name: plan.name,
@@ -376,7 +380,7 @@ const fixtureManifest = (plan: Plan, { root, overrides, inputs }: FixtureOptions
     overrides: overrides ?? [{ path: "workload.duration", value: "2s" }],
   },
   seed: plan.seed,
-  target: "local",
+  target: isSimulated === true ? "sim" : "local",
   escapement: {
     version: "0.1.0",
     git_revision: "0123456789abcdef",
@@ -415,7 +419,22 @@ export interface FixtureOptions {
   readonly root?: string;
   readonly overrides?: Manifest["experiment"]["overrides"];
   readonly inputs?: Manifest["inputs"];
+  /** The runs were made in virtual time; their hashes are their indices, again and again. */
+  readonly isSimulated?: boolean;
 }
+
+/** Of Gb/s and µs that are easy to tell in a report. */
+const fixtureSimulation = (index: number): StoredSimulation => ({
+  sha256: String(index).repeat(64),
+  steps: 1000,
+  wall_ns: 1e6,
+  network: {
+    latency_min_ns: 50_000,
+    jitter_mean_ns: 10_000,
+    bytes_per_s: 1.25e9,
+    send_buffer_bytes: 4 * 2 ** 20,
+  },
+});
 
 /** Writes the results folder and returns its plan. `folder` is created. */
 export const writeResultsFixture = (folder: string, options: FixtureOptions = {}): Plan => {
@@ -434,7 +453,10 @@ export const writeResultsFixture = (folder: string, options: FixtureOptions = {}
       }
     }
     if (state === "no run.json") continue;
-    const stored = storedRun(run, state, files);
+    const stored = {
+      ...storedRun(run, state, files),
+      ...(options.isSimulated === true ? { simulation: fixtureSimulation(run.index) } : {}),
+    };
     writeFileSync(join(runFolder, FILES.run), `${JSON.stringify(stored, null, 2)}\n`);
   }
   writeFileSync(join(folder, FILES.manifest), JSON.stringify(fixtureManifest(plan, options)));
