@@ -38,7 +38,7 @@ test("near its instant a nap is a spin, which never ends late by the clock that 
 
 test("where instants are dense it does not nap, even when one is far", () => {
   const clock = steppingClock();
-  const pause = napping(clock, ns(5e6));
+  const pause = napping(clock, { napMax: ns(5e6) });
   // 50 us apart, and looked at when they are due.
   for (let i = 0; i < 200; i++) pause(ns(50_000 * i));
   const before = clock.looks();
@@ -50,7 +50,7 @@ test("where instants are dense it does not nap, even when one is far", () => {
 test("far from its instant it sleeps for the longest nap and no longer", () => {
   const clock = startClock();
   const before = clock.now();
-  napping(clock, ns(2e6))((before + 10e9) as Nanos);
+  napping(clock, { napMax: ns(2e6) })((before + 10e9) as Nanos);
   expect(clock.now() - before).toBeGreaterThanOrEqual(2e6);
   expect(clock.now() - before).toBeLessThan(5e9);
 });
