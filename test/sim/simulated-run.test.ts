@@ -194,6 +194,26 @@ describe("a network that fails", () => {
     expect(held.length).toBeGreaterThan(0);
   });
 
+  test("is parted for so long that the controller gives the worker up, and has it back afterwards", () => {
+    const workload = { ratePerS: 50, durationNs: ns(25 * SECOND) };
+    const world = new SimulatedWorld(simulatedPlan({ workload })).start();
+    const { simulation } = world;
+    const partedAt = simulation.now + 2 * SECOND;
+    const healedAt = partedAt + 15 * SECOND;
+    simulation.at(ns(partedAt), () => simulation.part("worker0"));
+    simulation.at(ns(healedAt), () => simulation.heal("worker0"));
+    world.drain();
+    const infers = world.actions.filter(({ action, status }) => action === "infer" && status === 0);
+    const servedBy = (worker: number, from: number, to: number): number =>
+      infers.filter((each) => each.worker === worker && each.sent > from && each.sent < to).length;
+    expect(servedBy(0, 0, partedAt)).toBeGreaterThan(10);
+    expect(servedBy(0, partedAt, healedAt)).toBe(0);
+    expect(servedBy(1, partedAt, healedAt)).toBeGreaterThan(400);
+    expect(servedBy(0, healedAt + 6 * SECOND, Infinity)).toBeGreaterThan(10);
+    expect(world.lines.some((line) => line.includes("Closing connection to worker 0"))).toBe(true);
+    expect(outcomes(world)["ok"]).toBeGreaterThan(0.95 * world.records.length);
+  });
+
   test("cuts a load generator off: what is out is unknown, the rest is dropped", () => {
     const world = new SimulatedWorld(simulatedPlan()).start();
     world.untilMs(world.simulation.now / MS + 200);
