@@ -24,6 +24,8 @@ interface Lane {
   readonly offers: OfferHeap;
   /** How many of `#arrived` have been entered, or passed over because the model is not here. */
   absorbed: number;
+  /** Candidates that the call in progress may still try. */
+  triesLeft: number;
   loadNotBefore: Nanos;
   /** Version of demand at which what the GPU should load had no room there; null while it has not been refused. */
   fullAt: number | null;
@@ -31,8 +33,11 @@ interface Lane {
 
 /** Requests that came since the lane that is furthest behind had its turn. */
 const UNABSORBED_MAX = 4096;
-/** Candidates that one call tries; what is left is due at once, so that results and requests get in between. */
-const TRIES_PER_CALL = 1000;
+/**
+ * Candidates that one call tries, over all GPUs; what is left is due at once, so that results and requests get in
+ * between.
+ */
+const TRIES_PER_CALL = 500;
 
 class Infer4 implements Strategy {
   readonly #cluster: Cluster;
@@ -44,8 +49,6 @@ class Infer4 implements Strategy {
   readonly #loadTurns: Turns;
   /** Admitted requests, until every lane has absorbed them: most are served before others look at them. */
   #arrived: Waiting[] = [];
-  /** Candidates that the call in progress may still try. */
-  #triesLeft = 0;
 
   constructor(cluster: Cluster) {
     const { models, gpus } = cluster;
@@ -55,6 +58,7 @@ class Infer4 implements Strategy {
       gpu,
       offers: new OfferHeap(),
       absorbed: 0,
+      triesLeft: 0,
       loadNotBefore: ZERO_NS,
       fullAt: null,
     }));
@@ -118,7 +122,8 @@ class Infer4 implements Strategy {
   }
 
   schedule(now: Nanos): void {
-    this.#triesLeft = TRIES_PER_CALL;
+    const tries = Math.ceil(TRIES_PER_CALL / this.#lanes.length);
+    for (const lane of this.#lanes) lane.triesLeft = tries;
     this.#inferTurns.run((index) => this.#scheduleInfer(now, this.#lanes[index] as Lane));
     this.#demand.expire(now);
     this.#loadTurns.run((index) => this.#scheduleLoad(now, this.#lanes[index] as Lane));
@@ -189,14 +194,14 @@ class Infer4 implements Strategy {
       if (top === undefined) return hasIssued;
       const execStart = gpu.exec.available(now);
       if (execStart >= now + this.#cluster.options.scheduleAhead) return hasIssued;
-      if (this.#triesLeft <= 0) return false;
-      this.#triesLeft -= 1;
+      if (lane.triesLeft <= 0) return false;
+      lane.triesLeft -= 1;
       if (!top.request.isWaiting) {
         offers.drop();
         continue;
       }
       // A candidate has one chance on each GPU; its request may have others, or join those of later requests.
-      offers.pass();
+      offers.pass(execStart, gpu.exec.clockMhz);
       if (gpu.isLoaded(top.model.index)) {
         hasIssued = this.#tryInfer(now, gpu, { candidate: top, execStart }) || hasIssued;
       }

@@ -8,6 +8,13 @@ const grown = <A extends Float64Array | Int32Array>(array: A, larger: A): A => {
   return larger;
 };
 
+/** Late by what was known when the request came, and by what is known now. */
+const isHopeless = (candidate: Candidate, freeAt: number, clockMhz: number): boolean => {
+  const { latestStart, request, model, batchSize } = candidate;
+  if (latestStart > freeAt) return false;
+  return request.deadline <= freeAt + model.exec.estimate(batchSize, clockMhz);
+};
+
 /**
  * One entry per request instead of one per candidate: a request that was served on another GPU leaves as a whole. The
  * order is that of all candidates in one heap: latest start, then the earlier request, then the larger batch.
@@ -49,12 +56,19 @@ export class OfferHeap {
     this.#raise(first.latestStart, slot);
   }
 
-  /** The candidate on top has had its chance. */
-  pass(): void {
+  /**
+   * The candidate on top has had its chance. With it go those of the same request that have none on a GPU which is free
+   * at `freeAt`: they would be next but for other hopeless ones.
+   */
+  pass(freeAt: number, clockMhz: number): void {
     if (this.#size === 0) return;
     const slot = this.#slots[0] as number;
-    const offered = (this.#offered[slot] as number) + 1;
-    const next = this.#waiting[slot]?.candidates[offered];
+    let offered = (this.#offered[slot] as number) + 1;
+    let next = this.#waiting[slot]?.candidates[offered];
+    while (next !== undefined && isHopeless(next, freeAt, clockMhz)) {
+      offered += 1;
+      next = this.#waiting[slot]?.candidates[offered];
+    }
     if (next === undefined) {
       this.drop();
       return;

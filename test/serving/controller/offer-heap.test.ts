@@ -55,7 +55,7 @@ test("candidates come by latest start, then by request, then the larger batch fi
         dropped.add(requestId);
         heap.drop();
       } else {
-        heap.pass();
+        heap.pass(Number.NEGATIVE_INFINITY, 1380);
       }
     }
     expect(heap.peek()).toBeUndefined();
@@ -77,4 +77,24 @@ test("cleared, it takes requests anew", () => {
   const [only] = someWaiting(rng);
   heap.push(only as Waiting);
   expect(heap.peek()).toBe(only?.candidates[0] as Candidate);
+});
+
+test("what has no chance on the GPU goes with what was tried", () => {
+  // Of a deadline of 20 ms: batches of 4 by 15 ms, of 2 by 17 ms, alone by 18 ms.
+  const model = makeModel(PROFILE);
+  const request = makeRequest(model, 0, { slo: ms(100), execSlo: ms(20) });
+  const offersAt = (freeAt: number): number | undefined => {
+    const heap = new OfferHeap();
+    heap.push(new CandidateQueue(model).push(request));
+    heap.pass(ms(freeAt), 1380);
+    return heap.peek()?.batchSize;
+  };
+  expect(offersAt(16)).toBe(2);
+  expect(offersAt(17)).toBe(1);
+  expect(offersAt(18)).toBeUndefined();
+  // Alone it was learnt to take 1 ms since: it may still start by 19 ms.
+  model.exec.measured(1, { duration: ms(1), clockMhz: 1380 });
+  const known = makeRequest(model, 1, { slo: ms(100), execSlo: ms(20) });
+  expect(known.deadline).toBe(request.deadline);
+  expect(offersAt(18)).toBe(1);
 });
