@@ -12,6 +12,8 @@ export interface RateSchedule {
   readonly intervals: number;
   /** A whole number, 0 or more. */
   rateAt(interval: number): number;
+  /** Intervals without a rate from this one on, after the last the first again; infinite when none has one. */
+  silenceFrom(interval: number): number;
 }
 
 /** A schedule of which only the intervals with a rate are kept. */
@@ -28,6 +30,19 @@ export class SparseRates implements RateSchedule {
   }
 
   rateAt(interval: number): number {
+    const at = this.#firstFrom(interval);
+    return this.#columns[at] === interval ? (this.#counts[at] ?? 0) : 0;
+  }
+
+  silenceFrom(interval: number): number {
+    const next = this.#columns[this.#firstFrom(interval)];
+    if (next !== undefined) return next - interval;
+    const first = this.#columns[0];
+    return first === undefined ? Number.POSITIVE_INFINITY : this.intervals - interval + first;
+  }
+
+  /** Position of the first column at or after `interval`. */
+  #firstFrom(interval: number): number {
     const columns = this.#columns;
     let low = 0;
     let high = columns.length;
@@ -36,7 +51,7 @@ export class SparseRates implements RateSchedule {
       if ((columns[middle] ?? 0) < interval) low = middle + 1;
       else high = middle;
     }
-    return columns[low] === interval ? (this.#counts[low] ?? 0) : 0;
+    return low;
   }
 }
 
@@ -45,6 +60,9 @@ export type ReplayStart = "first" | "original-random" | "random";
 
 /** 2^64 − 1, which stands for "anywhere" in the original and is then taken as a number. */
 const UINT64_MAX = 2n ** 64n - 1n;
+
+/** 26 days: a request that is further away never comes. */
+const WAIT_NS_MAX = 2 ** 51;
 
 export interface TraceReplayOptions {
   readonly id: number;
@@ -99,14 +117,20 @@ export class TraceReplay implements Workload {
     this.#work = this.#options.draws.exponential(this.#scale / MINUTE);
   }
 
-  /** Sets a timer for the next request, or for the interval after those that pass without one. */
+  /** Sets a timer for the next request, over all intervals that pass without one. */
   #step(engine: WorkloadEngine): void {
     const { rates, interval, instance } = this.#options;
     let wait = 0;
-    // A whole round without any rate: there never is one.
-    for (let silent = 0; silent <= rates.intervals; silent++) {
+    while (wait < WAIT_NS_MAX) {
+      const silence = rates.silenceFrom(this.#index);
+      if (silence > 0) {
+        wait += this.#remaining + (silence - 1) * interval;
+        this.#index = (this.#index + silence) % rates.intervals;
+        this.#remaining = interval;
+        continue;
+      }
       const rate = rates.rateAt(this.#index);
-      const gap = rate > 0 ? Math.floor(this.#work / rate) : Number.POSITIVE_INFINITY;
+      const gap = Math.floor(this.#work / rate);
       if (gap <= this.#remaining) {
         this.#remaining = ns(this.#remaining - gap);
         engine.after(ns(wait + gap), () => {
@@ -116,11 +140,8 @@ export class TraceReplay implements Workload {
         });
         return;
       }
+      this.#work = (gap - this.#remaining) * rate;
       wait += this.#remaining;
-      if (rate > 0) {
-        this.#work = (gap - this.#remaining) * rate;
-        silent = 0;
-      }
       this.#index = (this.#index + 1) % rates.intervals;
       this.#remaining = interval;
     }

@@ -309,14 +309,20 @@ const BURST_PER_MINUTE = 60_000;
 const CHUNK = 100;
 
 /** One model of the bursts: second 300 + j is spread over the first j + 1 models. */
-const burstRates = (model: number, intervals: number): RateSchedule => ({
-  intervals,
-  rateAt: (interval) => {
-    const active = interval - SILENT_S + 1;
-    if (active <= model) return 0;
-    return Math.floor(BURST_PER_MINUTE / active) + (model < BURST_PER_MINUTE % active ? 1 : 0);
-  },
-});
+const burstRates = (model: number, intervals: number): RateSchedule => {
+  const begin = SILENT_S + model;
+  return {
+    intervals,
+    rateAt: (interval) => {
+      const active = interval - SILENT_S + 1;
+      if (interval < begin) return 0;
+      return Math.floor(BURST_PER_MINUTE / active) + (model < BURST_PER_MINUTE % active ? 1 : 0);
+    },
+    // The last model of the original's never has its turn.
+    silenceFrom: (interval) =>
+      begin < intervals ? Math.max(0, begin - interval) : Number.POSITIVE_INFINITY,
+  };
+};
 
 const burstLines = (count: number, intervals: number): readonly string[] =>
   [...indices(5), ...indices(6).map((index) => count - 6 + index)].map((model) => {

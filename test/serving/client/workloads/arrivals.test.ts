@@ -9,7 +9,11 @@ import {
   FixedRate,
   PoissonOpenLoop,
 } from "#serving/client/workloads/open-loops.ts";
-import { TraceReplay, type TraceReplayOptions } from "#serving/client/workloads/trace-replay.ts";
+import {
+  SparseRates,
+  TraceReplay,
+  type TraceReplayOptions,
+} from "#serving/client/workloads/trace-replay.ts";
 import { ns, SECOND } from "#stdx/nanos.ts";
 import { play, timesOf } from "./play.ts";
 
@@ -179,10 +183,12 @@ describe("bursty Poisson open loop", () => {
 });
 
 describe("trace replay", () => {
-  const rates = (...perMinute: readonly number[]) => ({
-    intervals: perMinute.length,
-    rateAt: (interval: number) => perMinute[interval] ?? 0,
-  });
+  /** Only what is not 0 is kept. */
+  const rates = (...perMinute: readonly number[]): SparseRates => {
+    const columns = perMinute.flatMap((rate, index) => (rate > 0 ? [index] : []));
+    const counts = perMinute.filter((rate) => rate > 0);
+    return new SparseRates(perMinute.length, Uint16Array.from(columns), Float64Array.from(counts));
+  };
   const replay = (changes: Partial<TraceReplayOptions>): TraceReplay =>
     new TraceReplay({
       id: 0,
@@ -218,6 +224,17 @@ describe("trace replay", () => {
     expect([silent.requests.length, silent.isRunning]).toEqual([0, true]);
   });
 
+  test("a function with one invocation a day is found ahead without a timer for each interval, or never comes", () => {
+    const day = new SparseRates(1440, Uint16Array.of(9), Float64Array.of(1));
+    const often = { rates: day, interval: ns(60e9) };
+    // At a hundredth, 100 min of work for a minute a day.
+    const never = play([replay({ ...often, scale: 0.01 })], { untilMs: 1e12 });
+    expect(timesOf(never)).toEqual([]);
+    // 60 s of work in seconds instead of minutes: 59 whole days of 1440 s, and 10 s.
+    const [soon] = timesOf(play([replay({ ...often, interval: SECOND })], { untilMs: 1e9 }));
+    expect(soon).toBe((59 * 1440 + 10) * 1000);
+  });
+
   test("the gaps of seed 1 at an eighth of 6000 a minute", () => {
     // 42656005159 / 6000 = 7109334; (+ 1066574990191 / 6000 = 177762498) 184871832; (+ 16827048) 201698880.
     const draws = new MinimalStandard(1);
@@ -227,7 +244,7 @@ describe("trace replay", () => {
 
   test("the original's random start is interval 735 of a day for everybody", () => {
     // (2^64 − 1) mod 1440 = 735; the first draw of seed 1, 48271 ns, is what is left of it.
-    const day = { intervals: 1440, rateAt: (interval: number) => (interval === 736 ? 6000 : 0) };
+    const day = new SparseRates(1440, Uint16Array.of(736), Float64Array.of(6000));
     const draws = new MinimalStandard(1);
     const options = { draws, start: "original-random", rates: day, interval: ns(60e9) } as const;
     // The draw after it is work: u of 182605794 and 1291394886 → −ln(1 − u) = 0.9196 min of work, 9.196 ms at 6000.
@@ -283,7 +300,7 @@ describe("adjusters", () => {
       id: 0,
       instance: 0,
       draws: scripted(1),
-      rates: { intervals: 1, rateAt: () => 60 },
+      rates: new SparseRates(1, Uint16Array.of(0), Float64Array.of(60)),
       scale: 1,
       interval: SECOND,
       start: "first",
