@@ -83,6 +83,19 @@ describe.each([
     expect(await dialing).toEqual({ ok: false, error: { code: "ABORTED", message } });
   });
 
+  test("an address that does not answer is passed over for the next one of the name", async () => {
+    const server = await startServer(0);
+    const { port } = server.address() as { readonly port: number };
+    // Nobody listens on the first two; the third is the server's.
+    const resolve = async () => ["127.0.0.3", "::1", HOST];
+    const dialed = await dialUntil({ host: "a-name", port, timeoutMs: 0, isNative, resolve });
+    expect(dialed.ok).toBe(true);
+    if (dialed.ok) dialed.value.destroy();
+    server.close();
+    const none = await dialUntil({ host: "a-name", port: 1, timeoutMs: 0, isNative, resolve });
+    expect(none.ok ? "" : none.error.message).toContain("cannot connect to a-name:1 (tried for");
+  });
+
   test("a failure that will not pass is not tried again", async () => {
     // No name has a space: no time passes, although an hour is allowed.
     const dialed = await dialUntil({ host: "no host", port: 1, timeoutMs: 3_600_000, isNative });
