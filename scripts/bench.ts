@@ -6,6 +6,7 @@ import { benchCodec } from "./bench/codec.ts";
 import { benchLoad, readLoadOptions } from "./bench/generator-load.ts";
 import { benchPacing, benchSaturation } from "./bench/load.ts";
 import { benchMainJob } from "./bench/main-job.ts";
+import { measureOverload } from "./bench/overload.ts";
 import { benchSchedule } from "./bench/schedule.ts";
 import { benchSimulation } from "./bench/simulation.ts";
 import { formatSummary, type Series } from "./bench/summary.ts";
@@ -48,10 +49,30 @@ const controller: Bench = async (repetitions, args) => {
   return null;
 };
 
+/** Fails like a test where memory grew, or a response or row is missing. */
+const overload: Bench = async (_, args) => {
+  const minutes = args[0] === "--minutes" && args.length === 2 ? Number(args[1]) : 1;
+  if (!(minutes >= 1 && minutes <= 1440) || (args.length > 0 && args[0] !== "--minutes"))
+    return null;
+  const outcome = await measureOverload(minutes * 60);
+  const { sent, notOnce, rows, firstMiB, secondMiB, byStatus } = outcome;
+  const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
+  const isWhole = notOnce === 0 && rows === sent;
+  const isFlat = secondMiB < firstMiB + Math.max(20, firstMiB / 5);
+  if (!isWhole || !isFlat) process.exitCode = 1;
+  return [
+    `${sent} requests in ${minutes} min, answers by status: ${statuses.map(([status, n]) => `${status}: ${n}`).join(", ")}`,
+    `not answered exactly once: ${notOnce}; rows in the request log: ${rows}`,
+    `controller's resident memory, median: first half ${firstMiB.toFixed(1)} MiB, second half ${secondMiB.toFixed(1)} MiB`,
+    isWhole && isFlat ? "flat and whole" : "NOT flat, or not whole",
+  ].join("\n");
+};
+
 const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ["main-job", withoutOptions(benchMainJob)],
   ["pacing", withoutOptions(benchPacing)],
   ["load", load],
+  ["overload", overload],
   ["saturation", withoutOptions(benchSaturation)],
   ["schedule", withoutOptions(benchSchedule)],
   [

@@ -29,10 +29,19 @@ beforeAll(async () => {
   worker = new RoleProcess(["worker", "-p", "0", "--lifeline"]);
   const at = (await worker.status("ready")).port;
   const limits = [
-    ...["--connections-max", String(CONNECTIONS_MAX), "--stall-limit", "2s"],
-    ...["--connection-requests-max", String(REQUESTS_MAX), "--load-stage-timeout", "50ms"],
+    "--connections-max",
+    String(CONNECTIONS_MAX),
+    "--stall-limit",
+    "2s",
+    "--connection-requests-max",
+    String(REQUESTS_MAX),
+    "--load-stage-timeout",
+    "50ms",
     // A busy machine makes no action late.
-    ...["--schedule-ahead", "2s", "--overdue-after", "20s"],
+    "--schedule-ahead",
+    "2s",
+    "--overdue-after",
+    "20s",
   ];
   controller = new RoleProcess(
     ["controller", "INFER5", `127.0.0.1:${at}`, "--client-port", "0", "--lifeline", ...limits],
