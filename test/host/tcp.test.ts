@@ -38,6 +38,16 @@ describe.each([
     );
   });
 
+  test("an address of the name where nobody listens is passed over for the next one", async () => {
+    const server = await startServer(0);
+    const { port } = server.address() as { readonly port: number };
+    const resolve = (): Promise<readonly string[]> => Promise.resolve(["127.0.0.2", HOST]);
+    const dialed = await dialUntil({ host: "two", port, timeoutMs: 5_000, isNative, resolve });
+    expect(dialed.ok).toBe(true);
+    if (dialed.ok) dialed.value.destroy();
+    server.close();
+  });
+
   test("no time allowed: one attempt is made", async () => {
     const server = await startServer(0);
     const { port } = server.address() as { readonly port: number };
