@@ -134,7 +134,8 @@ export const startNullController = (clock: Clock): NullController => {
           if (taken < written)
             connection.unsent = join(connection.unsent, answers.out.slice(taken, written));
         }
-        connection.rest = bytes.slice();
+        // Not `slice`: of a Buffer that is a view, which would keep the whole chunk alive.
+        connection.rest = new Uint8Array(bytes);
         busyNs += clock.now() - startedAt;
       },
       drain(socket) {

@@ -92,7 +92,8 @@ export class FrameDecoder<M extends MessageSet> {
   /** Hands over the next chunk, read at `readAt`; only after `next` has returned null. Borrows `chunk` until then. */
   push(chunk: Uint8Array, readAt: number): void {
     assert(this.#offset === this.#chunk.length || this.#error !== null, "the last chunk is unread");
-    this.#chunk = chunk;
+    // Sockets hand over Buffers, whose `slice` is a view: every "copy" of a small body would keep its whole chunk alive.
+    this.#chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#offset = 0;
     this.#readAt = readAt;
   }

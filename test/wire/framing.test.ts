@@ -154,3 +154,18 @@ test("a message that does not belong in this direction cannot be sent", () => {
   } as const;
   expect(() => encodeHead(REQUESTS, withBody, stamps)).toThrow("takes no body");
 });
+
+test("a small body keeps none of the chunk that it came in, also when that is a Buffer", () => {
+  const chunk = Buffer.concat([toBytes(infer(1, 40)), toBytes(infer(2, 60)), toBytes(infer(3, 0))]);
+  const frames = readAll(new FrameDecoder(REQUESTS), chunk);
+  expect(frames.map(({ frame }) => frame.body.buffer.byteLength)).toEqual([40, 60, 0]);
+  // What a lane reads off the chunk itself is sliced by the lane.
+  const decoder = new FrameDecoder(REQUESTS);
+  decoder.push(chunk, 0);
+  const slices: Uint8Array[] = [];
+  decoder.takeDirectly((bytes) => {
+    slices.push(bytes.slice(0, 10));
+    return 0;
+  }, 1);
+  expect(slices.map(({ buffer }) => buffer.byteLength)).toEqual([10]);
+});
