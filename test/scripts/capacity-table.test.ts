@@ -85,3 +85,20 @@ test("a row without one success says nothing of latency", () => {
   expect(text.split("\n")[2]).toContain("✓ |  |  |  |  | 1.20");
   expect(text).toContain("Of 3 goals");
 });
+
+test("in an open loop, goodput is asked of the arrivals that the seed drew", () => {
+  const row = { scheduler: "INFER4", gpus: 2, load: "open" } as const;
+  const markOf = (responses: number, goodput: number) => {
+    const run = { ...FIGURES, responses_per_s: responses, goodput_per_s: goodput };
+    return formatCapacity([{ row, runs: [run] }])
+      .split("\n")[2]
+      ?.match(/\) (.) \| 30\.9/)?.[1];
+  };
+  // The original: 1010 (1009-1016) of 1010 in time.
+  expect(markOf(1010, 1010)).toBe("✓");
+  expect(markOf(990, 990)).toBe("✓");
+  expect(markOf(990, 989)).toBe("≈");
+  expect(markOf(990, 980)).toBe("✗");
+  // More arrivals excuse nothing.
+  expect(markOf(1100, 1000)).toBe("✗");
+});
