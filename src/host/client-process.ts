@@ -70,6 +70,12 @@ const ANSWERS_BETWEEN_SENDS = 16;
 /** Requests that are later than this are sent in the alarm's turn only. */
 const CATCH_UP_NS = 500 * MICROSECOND;
 
+/**
+ * A controller that reads slowly is no reason to leave it: what waits for it is bounded by the requests that may be
+ * outstanding, and takes little memory, because all inputs of one size are the same block.
+ */
+const QUEUE_BYTES_MAX = Number.POSITIVE_INFINITY;
+
 /** How the process ended; the message has been told as a status line already. */
 export type ClientEnding = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
@@ -123,6 +129,7 @@ export class ClientProcess {
     const connected = await connect({
       endpoint: ENDPOINTS.client,
       isNative: true,
+      queueBytesMax: QUEUE_BYTES_MAX,
       clock: this.#clock,
       loop: this.#loop,
       host,
