@@ -102,9 +102,9 @@ describe("refused with exit code 2", () => {
 });
 
 describe("starting", () => {
-  test("a worker that is not there is one line and exit code 1", async () => {
+  test("a worker that is not there is one line and exit code 4", async () => {
     const child = spawn(["INFER5", WORKER, "--client-port", "0", "--connect-timeout", "1ms"]);
-    expect(await child.exited).toBe(1);
+    expect(await child.exited).toBe(4);
     const lines = (await new Response(child.stderr).text()).trim().split("\n");
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(`cannot connect to ${WORKER}`);
@@ -158,7 +158,7 @@ describe("starting", () => {
     ["DIRECT", []],
   ])("%s prints no scheduler's parameters and keeps fewer logs", async (type, logging) => {
     const child = spawn([type, WORKER, "--connect-timeout", "1ms", "--client-port", "0"]);
-    expect(await child.exited).toBe(1);
+    expect(await child.exited).toBe(4);
     const output = await new Response(child.stdout).text();
     expect(output).not.toContain("max_batch_size");
     const told = output.split("\n").flatMap((line) => /^Logging \w+ to/.exec(line)?.[0] ?? []);
@@ -190,4 +190,14 @@ describe("ending in good order", () => {
     await child.stdin.end();
     expect(await child.exited).toBe(0);
   });
+});
+
+test.each([
+  ["not told by hand", [], false],
+  ["told under supervision", ["--lifeline"], true],
+])("%s, the event loop's line a second", async (_, extra, isTold) => {
+  const child = spawn(["ECHO", WORKER, "--connect-timeout", "1ms", "--client-port", "0", ...extra]);
+  expect(await child.exited).toBe(4);
+  const output = await new Response(child.stdout).text();
+  expect(output.includes('"event":"loop"')).toBe(isTold);
 });

@@ -75,14 +75,14 @@ test("a secret in a file and the same in the environment are one; another one is
   const [, port] = await controller.until(READY);
 
   const stranger = spawn(common, OTHER);
-  expect(await stranger.exited).toBe(1);
+  expect(await stranger.exited).toBe(4);
   expect(await new Response(stranger.stderr).text()).toContain(
     `127.0.0.1:${workerPort} has another shared secret than this side`,
   );
   await worker.until(/Refused a controller: .* does not have this side's shared secret/);
 
   const without = spawn(common);
-  expect(await without.exited).toBe(1);
+  expect(await without.exited).toBe(4);
   expect(await new Response(without.stderr).text()).toContain(
     "uses a shared secret, and this side has none",
   );
@@ -104,7 +104,7 @@ test("an allow-list keeps controllers and clients from elsewhere out", async () 
   const worker = start(["worker", "-p", "0", "--allow", "10.0.0.0/8,fd00::/8"]);
   const [, port] = await worker.until(READY);
   const controller = spawn(["controller", "INFER5", `127.0.0.1:${port}`, "--client-port", "0"]);
-  expect(await controller.exited).toBe(1);
+  expect(await controller.exited).toBe(4);
   await worker.until(/Refused a controller: 127\.0\.0\.1:\d+ is not on the allow-list/);
 });
 

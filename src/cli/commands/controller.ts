@@ -11,6 +11,7 @@ import {
   requestLimitsOf,
 } from "#cli/limit-options.ts";
 import { addLinkLimitOptions, type LinkLimitFlags, linkLimitsOf } from "#cli/link-limit-options.ts";
+import { printLine, statusPrinter } from "#cli/role-output.ts";
 import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import { ControllerProcess, type ControllerProcessOptions } from "#host/controller-process.ts";
@@ -22,7 +23,6 @@ import { STRATEGIES, type StrategyKind } from "#serving/controller/strategies.ts
 import { MILLISECOND, type Nanos, ns } from "#stdx/nanos.ts";
 import { formatDuration, parseDuration } from "#stdx/quantity.ts";
 import { TELEMETRY_DIALECTS, type TelemetryDialect } from "#telemetry/schema.ts";
-import { formatStatusLine } from "#telemetry/status-line.ts";
 
 interface ControllerFlags extends LimitFlags, LinkLimitFlags {
   readonly clientPort: number;
@@ -221,10 +221,6 @@ const logDirOf = (context: CliContext): string => {
   return dir === "" ? DEFAULT_LOG_DIR : resolve(context.cwd, dir);
 };
 
-const printLine = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
-
 /** Serves until a signal, or the end of standard input when it is a lifeline. */
 const runController = async (
   controller: ControllerProcess,
@@ -242,7 +238,7 @@ const runController = async (
   stopWatching();
   process.off("SIGTERM", onSignal);
   process.off("SIGINT", onSignal);
-  if (!ending.ok) throw new UserError(EXIT.FAILED, `error: ${ending.message}`);
+  if (!ending.ok) throw new UserError(EXIT.RUN_FAILED, `error: ${ending.message}`);
 };
 
 const named = (flags: string, description: string, parse: (text: string) => unknown): Option =>
@@ -368,7 +364,7 @@ export const registerControllerCommand = (program: Command, context: CliContext)
         logDir: logDirOf(context),
         dialect: flags.telemetryDialect,
         ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
-        onStatus: (line) => printLine(formatStatusLine(line)),
+        onStatus: statusPrinter(flags.lifeline === true),
         onLine: printLine,
       });
       await runController(controller, flags.lifeline === true);

@@ -6,6 +6,7 @@ import type { CliContext } from "#cli/context.ts";
 import { EXIT, UserError } from "#cli/exit-codes.ts";
 import { addLinkLimitOptions, type LinkLimitFlags, linkLimitsOf } from "#cli/link-limit-options.ts";
 import { DEFAULT_PROFILES, profilePath, readProfiles } from "#cli/named-profiles.ts";
+import { printLine, statusPrinter } from "#cli/role-output.ts";
 import { allowOption, readSecret, secretOption } from "#cli/shared-secret.ts";
 import type { AllowList } from "#host/allow-list.ts";
 import { startClock } from "#host/clock.ts";
@@ -24,7 +25,6 @@ import {
   parseWorkerConfig,
   type WorkerConfig,
 } from "#serving/worker/worker-config.ts";
-import { formatStatusLine } from "#telemetry/status-line.ts";
 
 interface WorkerFlags extends LinkLimitFlags {
   readonly port: number;
@@ -63,10 +63,6 @@ const whole =
 
 const parseGpus = whole(1, GPUS_MAX);
 const parseSize = whole(1, Number.MAX_SAFE_INTEGER);
-
-const printLine = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
 
 const noiseOf = (text: string): NoiseOptions => {
   const noise = parseNoise(text);
@@ -157,7 +153,7 @@ const createWorker = (flags: WorkerFlags, context: CliContext): WorkerProcess =>
     worker,
     device: createDevice(noise, flags),
     ...(dir === null ? {} : { log: { dir: resolve(context.cwd, dir), workerId: flags.workerId } }),
-    onStatus: (line) => printLine(formatStatusLine(line)),
+    onStatus: statusPrinter(flags.lifeline === true),
     onLine: printLine,
   });
 };
